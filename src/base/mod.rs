@@ -1,0 +1,21 @@
+//! What every floor above stands on: the `Machine` contract of all protocol ends, the input buffer
+//! and byte cursor they parse with, time, secrets, ids, and a one-shot `Ticket` for an answer that
+//! comes later. Nothing here knows a socket, a clock or a file system.
+
+mod cursor;
+mod ids;
+mod input;
+mod machine;
+mod quoted;
+mod secret;
+mod ticket;
+mod timestamp;
+
+pub use cursor::Cursor;
+pub use ids::AccountId;
+pub use input::{Input, Line};
+pub use machine::{Machine, Output, Step, TlsFacts};
+pub use quoted::Quoted;
+pub use secret::Secret;
+pub use ticket::{Promise, Ticket, ticket};
+pub use timestamp::Timestamp;

@@ -1,0 +1,6 @@
+//! Pillarbox, a mail server for a home. This is the map: the floors from the ground up. Imports point down only,
+//! never sideways between folders; `tests/tidy.rs` holds that.
+#![deny(unsafe_code)]
+
+/// Floor 1: what every other floor stands on.
+pub mod base;
