@@ -4,3 +4,5 @@
 
 /// Floor 1: what every other floor stands on.
 pub mod base;
+/// Floor 2: a Maildir on the disk: names, the account's texts, the change log.
+pub mod maildir;
