@@ -4,3 +4,6 @@
 
 /// Floor 1: what every other floor stands on.
 pub mod base;
+
+/// Floor 2: what mail is made of: addresses, header fields, dates, MIME structure, and the card of a message.
+pub mod mail;
