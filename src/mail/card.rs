@@ -1,6 +1,7 @@
 //! The card of a message: what lists, searches and BODYSTRUCTURE need to know without opening the file. The scanner
 //! makes it, the store keeps it; it can always be made again.
 
+use super::date::Date;
 use super::envelope::Envelope;
 use super::part::Part;
 use super::text::Text;
@@ -12,6 +13,8 @@ pub struct Card {
     pub size: u64,
     /// Line feeds in the message.
     pub lines: u64,
+    /// The date of `Date:`, if it is one.
+    pub sent: Option<Date>,
     /// The envelope.
     pub envelope: Envelope,
     /// The message as a part; `structure.body.start` is the size of the header.

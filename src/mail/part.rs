@@ -38,6 +38,44 @@ pub struct Part {
     pub kind: PartKind,
 }
 
+impl Part {
+    /// A plain text of no length: what a part is that says nothing (RFC 2045 §5.2).
+    pub(super) fn empty(at: u64) -> Self {
+        Self {
+            header: at..at,
+            body: at..at,
+            lines: 0,
+            media_type: Text::word("text"),
+            subtype: Text::word("plain"),
+            parameters: vec![Parameter {
+                name: Text::word("charset"),
+                value: Text::word("us-ascii"),
+            }],
+            id: None,
+            description: None,
+            encoding: Text::word("7bit"),
+            md5: None,
+            disposition: None,
+            language: Vec::new(),
+            location: None,
+            kind: PartKind::Leaf,
+        }
+    }
+
+    /// True if it is of this type and subtype, in any case.
+    pub fn is(&self, media_type: &str, subtype: &str) -> bool {
+        self.media_type.is(media_type) && self.subtype.is(subtype)
+    }
+
+    /// The value of a parameter of Content-Type, its name in any case.
+    pub fn parameter(&self, name: &str) -> Option<&Text> {
+        self.parameters
+            .iter()
+            .find(|parameter| parameter.name.is(name))
+            .map(|parameter| &parameter.value)
+    }
+}
+
 /// What a part has inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PartKind {
