@@ -125,11 +125,24 @@ impl List<'_> {
             _ => {
                 self.comment.clear();
                 self.cursor = start;
-                mailbox.name.clear();
+                let phrase = std::mem::take(&mut mailbox.name);
                 self.addr_spec(&mut mailbox);
                 mailbox.name = std::mem::take(&mut self.comment);
-                if mailbox.domain.is_empty() && mailbox.name.is_empty() {
-                    std::mem::swap(&mut mailbox.name, &mut mailbox.local);
+                if self.cursor.peek() == Some(b'<') {
+                    // Quirk: an address without quotes as the name of an address.
+                    let taken = start.rest().len() - self.cursor.rest().len();
+                    let name = start.rest().get(..taken).unwrap_or_default().trim_ascii().to_vec();
+                    let mut angled = Mailbox { name, ..Mailbox::default() };
+                    self.cursor.bump();
+                    self.angle_addr(&mut angled);
+                    if !angled.domain.is_empty() {
+                        mailbox = angled;
+                    }
+                } else if mailbox.domain.is_empty()
+                    && (phrase.contains(&b' ') || start.peek() == Some(b'"'))
+                {
+                    // A name without an address.
+                    (mailbox.name, mailbox.local) = (phrase, Vec::new());
                 }
             }
         }
@@ -304,10 +317,12 @@ mod tests {
             ("list: a@b, c@d;, e@f", "-|-|list|- -|-|a|b -|-|c|d -|-|-|- -|-|e|f"),
             ("a@b <<>> , c@d", "-|-|a|b -|-|c|d"),
             ("<>, c@d", "-|-|| -|-|c|d"),
-            ("root", "root|-||"),
+            ("root", "-|-|root|"),
             ("root (Charlie Root)", "Charlie Root|-|root|"),
             ("jdoe@test (John)", "John|-|jdoe|test"),
-            ("x: y: z@a;, b@c", "-|-|x|- y|-|| -|-|-|- -|-|b|c"),
+            ("x: y: z@a;, b@c", "-|-|x|- -|-|y| -|-|-|- -|-|b|c"),
+            ("a@b <c@d>, e@f", "a@b|-|c|d -|-|e|f"),
+            ("Mary Smith", "Mary Smith|-||"),
             ("<@a,@b:c@d>", "-|@a,@b|c|d"),
             ("a@[192.0.2.1], \"un closed <b@c>", "-|-|a|[192.0.2.1] un closed <b@c>|-||"),
             ("\"a b\"@c", "-|-|a b|c"),

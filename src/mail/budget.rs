@@ -21,7 +21,18 @@ impl Budget {
 
     /// Takes the text in if it fits and is not longer than `len_max`: 7-bit, in one line.
     pub(super) fn text(&mut self, bytes: &[u8], len_max: usize) -> Option<Text> {
-        let text = encode_8bit(unfold(bytes));
+        self.charge(unfold(bytes), len_max)
+    }
+
+    /// Like `text`, with the blanks around it: a boundary may end in one.
+    pub(super) fn untrimmed(&mut self, bytes: &[u8], len_max: usize) -> Option<Text> {
+        let mut line = bytes.to_vec();
+        line.retain(|b| !matches!(b, b'\r' | b'\n' | 0));
+        self.charge(line, len_max)
+    }
+
+    fn charge(&mut self, line: Vec<u8>, len_max: usize) -> Option<Text> {
+        let text = encode_8bit(line);
         let cost = text.len() + TEXT_COST;
         if text.len() > len_max || cost > self.left {
             return None;

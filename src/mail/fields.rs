@@ -200,7 +200,7 @@ pub(super) fn kept(raw: &[Raw], budget: &mut Budget) -> Vec<Parameter> {
     let mut parameters = Vec::new();
     for (name, value) in raw {
         if let (Some(name), Some(value)) =
-            (budget.text(name, NAME_LEN_MAX), budget.text(value, PARAMETER_LEN_MAX))
+            (budget.text(name, NAME_LEN_MAX), budget.untrimmed(value, PARAMETER_LEN_MAX))
         {
             parameters.push(Parameter { name, value });
         }

@@ -56,7 +56,7 @@ struct Piece {
 }
 
 /// Joins `name*0`, `name*1`, … into `name`, or into `name*` if a piece is in the extended form; the other pieces are
-/// then percent-encoded. Pieces that have no beginning or a gap before them stay as they are.
+/// then percent-encoded where they must. Pieces that have no beginning or a gap before them stay as they are.
 fn joined(found: Vec<Raw>) -> Vec<Raw> {
     let mut groups: Vec<(Vec<u8>, Vec<Piece>)> = Vec::new();
     for (at, (name, _)) in found.iter().enumerate() {
@@ -69,7 +69,9 @@ fn joined(found: Vec<Raw>) -> Vec<Raw> {
         }
     }
     if groups.is_empty() {
-        return found;
+        let (plain, extended): (Vec<Raw>, Vec<Raw>) =
+            found.into_iter().partition(|(name, _)| !name.contains(&b'*'));
+        return plain.into_iter().chain(extended).collect();
     }
     let mut found: Vec<Option<Raw>> = found.into_iter().map(Some).collect();
     let mut whole = Vec::new();
@@ -109,10 +111,10 @@ fn piece_name(name: &[u8]) -> Option<(&[u8], u32, bool)> {
 
 fn percent_encode(text: &[u8], into: &mut Vec<u8>) {
     for &byte in text {
-        if is_token(byte) && byte.is_ascii() && !matches!(byte, b'*' | b'\'' | b'%') {
-            into.push(byte);
-        } else {
+        if byte == b'%' || !byte.is_ascii() {
             into.extend_from_slice(format!("%{byte:02x}").as_bytes());
+        } else {
+            into.push(byte);
         }
     }
 }
@@ -144,7 +146,7 @@ mod tests {
             ),
             (
                 "; title*0*=us-ascii'en'This%20is%20even%20more%20\r\n ; title*1*=%2A%2A%2Afun%2A%2A%2A%20\r\n ; title*2=\"isn't it!\"",
-                "title*=us-ascii'en'This%20is%20even%20more%20%2A%2A%2Afun%2A%2A%2A%20isn%27t%20it!",
+                "title*=us-ascii'en'This%20is%20even%20more%20%2A%2A%2Afun%2A%2A%2A%20isn't it!",
             ),
             ("; a*1=x; a*0=y; a*7=z", "a*7=z|a=yx"),
             ("; name=a/b=c?d; junk; =x; boundary=\"un closed", "name=a/b=c?d|boundary=un closed"),

@@ -159,7 +159,12 @@ impl Scanner {
                 }
             }
             Some(b' ' | b'\t') if self.field.is_empty() => {}
-            Some(b' ' | b'\t') => self.add_to_field(text),
+            Some(b' ' | b'\t') => {
+                // Unfolded at once; how far the line was indented says nothing.
+                self.field.truncate(self.field.trim_ascii_end().len());
+                self.add_to_field(b" ");
+                self.add_to_field(text.trim_ascii_start());
+            }
             Some(_) => {
                 self.end_field();
                 let (name, _) = split_field(text);

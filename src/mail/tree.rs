@@ -68,7 +68,7 @@ enum Inside {
     Header,
     Leaf,
     Multipart {
-        /// `None` after the close delimiter.
+        /// `None` after the close delimiter, or if the header names none.
         boundary: Option<Vec<u8>>,
         default: DefaultType,
         children: Vec<Part>,
@@ -151,12 +151,19 @@ impl Tree {
         open.part.header.end = at.offset;
         open.part.body = at.offset..at.offset;
         open.body = at;
-        open.inside = inside(&mut open.fields, default);
+        let mime = open.fields.mime_version || open.fields.content_type.is_some();
+        if open.message.is_some() && !mime {
+            // Fields of MIME in a message that does not say that it is MIME do not count. Content-Type alone says it,
+            // as many senders forget MIME-Version.
+            open.fields = PartFields::default();
+        }
+        open.inside = inside(&open.fields, default);
         if !may_open {
             open.inside = Inside::Leaf;
         }
         describe(open, &mut self.structure_budget);
-        self.boundaries += usize::from(matches!(open.inside, Inside::Multipart { .. }));
+        self.boundaries +=
+            usize::from(matches!(open.inside, Inside::Multipart { boundary: Some(_), .. }));
         let message = matches!(open.inside, Inside::Message { .. });
         if message {
             self.open(at, Some(Box::default()));
@@ -264,25 +271,16 @@ impl Tree {
     }
 }
 
-/// What the header of a part promises inside. Fields of MIME in a message that does not say that it is MIME do not
-/// count; Content-Type alone says it, as many senders forget MIME-Version.
-fn inside(fields: &mut PartFields, default: DefaultType) -> Inside {
-    if fields.content_type.is_none() && !fields.mime_version {
-        *fields = PartFields::default();
-    }
+/// What the header of a part promises inside.
+fn inside(fields: &PartFields, default: DefaultType) -> Inside {
     match &fields.content_type {
         None if default == DefaultType::Message => Inside::Message { child: None },
         None => Inside::Leaf,
         Some(content_type) if is_message(content_type) => Inside::Message { child: None },
         Some(content_type) if content_type.media_type.eq_ignore_ascii_case(b"multipart") => {
-            match content_type.boundary() {
-                Some(boundary) => {
-                    let digest = content_type.subtype.eq_ignore_ascii_case(b"digest");
-                    let default = if digest { DefaultType::Message } else { DefaultType::Text };
-                    Inside::Multipart { boundary: Some(boundary), default, children: Vec::new() }
-                }
-                None => Inside::Leaf,
-            }
+            let digest = content_type.subtype.eq_ignore_ascii_case(b"digest");
+            let default = if digest { DefaultType::Message } else { DefaultType::Text };
+            Inside::Multipart { boundary: content_type.boundary(), default, children: Vec::new() }
         }
         Some(_) => Inside::Leaf,
     }
@@ -298,21 +296,30 @@ fn describe(open: &mut Open, budget: &mut Budget) {
     let part = &mut open.part;
     match (fields.content_type, &open.inside) {
         (None, Inside::Message { .. }) => {
-            (part.media_type, part.subtype) = ("message".into(), "rfc822".into())
+            (part.media_type, part.subtype) = ("message".into(), "rfc822".into());
+            part.parameters.clear();
         }
         (None, _) => {}
         (Some(content_type), inside) => {
             part.parameters = kept(&content_type.parameters, budget);
-            let composite = content_type.media_type.eq_ignore_ascii_case(b"multipart")
-                || is_message(&content_type);
+            let message = is_message(&content_type);
+            let composite = content_type.media_type.eq_ignore_ascii_case(b"multipart") || message;
             if composite && matches!(inside, Inside::Header | Inside::Leaf) {
                 // IMAP has no way to show a multipart without parts.
                 (part.media_type, part.subtype) = ("application".into(), "octet-stream".into());
+            } else if content_type.media_type.is_empty() || content_type.subtype.is_empty() {
+                // RFC 2045 §5.2: what cannot be read is plain text, as is what is absent.
             } else if let (Some(media_type), Some(subtype)) = (
                 type_name(&content_type.media_type, budget),
                 type_name(&content_type.subtype, budget),
             ) {
                 (part.media_type, part.subtype) = (media_type, subtype);
+                if message {
+                    part.media_type = "message".into();
+                    part.subtype =
+                        if content_type.is("message", "rfc822") { "rfc822" } else { "global" }
+                            .into();
+                }
             } else {
                 fall_back(part, inside);
             }
