@@ -65,15 +65,14 @@ impl Address {
             return Err(AddressError::NotAscii);
         }
         let text = std::str::from_utf8(text).map_err(|_| AddressError::NotAscii)?;
-        let (local, domain) = match text.strip_prefix('"') {
-            Some(rest) => quoted(rest)?,
-            None => {
-                let (local, domain) = text.split_once('@').ok_or(AddressError::Malformed)?;
-                if !is_dot_string(local) {
-                    return Err(AddressError::Malformed);
-                }
-                (local.to_owned(), domain)
+        let (local, domain) = if let Some(rest) = text.strip_prefix('"') {
+            quoted(rest)?
+        } else {
+            let (local, domain) = text.split_once('@').ok_or(AddressError::Malformed)?;
+            if !is_dot_string(local) {
+                return Err(AddressError::Malformed);
             }
+            (local.to_owned(), domain)
         };
         Self::new(&local, Domain::parse(domain).ok_or(AddressError::Malformed)?)
     }

@@ -128,8 +128,9 @@ impl List<'_> {
                 let phrase = std::mem::take(&mut mailbox.name);
                 self.addr_spec(&mut mailbox);
                 mailbox.name = std::mem::take(&mut self.comment);
+                self.skip_rest();
                 if self.cursor.peek() == Some(b'<') {
-                    // Quirk: an address without quotes as the name of an address.
+                    // Quirk: names with `@`, brackets and the like in them, without quotes.
                     let taken = start.rest().len() - self.cursor.rest().len();
                     let name = start.rest().get(..taken).unwrap_or_default().trim_ascii().to_vec();
                     let mut angled = Mailbox { name, ..Mailbox::default() };
@@ -147,6 +148,9 @@ impl List<'_> {
             }
         }
         self.skip_rest();
+        while self.cursor.eat(b'<') {
+            self.skip_rest();
+        }
         let some = |bytes: Vec<u8>| (!bytes.is_empty()).then(|| Text::from(bytes));
         self.entries.push(Entry::Mailbox {
             name: some(mailbox.name),
@@ -230,13 +234,13 @@ impl List<'_> {
         }
     }
 
-    /// Goes to the next comma, or to the end of the group.
+    /// Goes to the next comma or `<`, or to the end of the group.
     fn skip_rest(&mut self) {
         let mut dropped = Vec::new();
         loop {
             self.cfws();
             match self.cursor.peek() {
-                None | Some(b',') => return,
+                None | Some(b',' | b'<') => return,
                 Some(b';') if self.group == Group::Inside => return,
                 Some(b'"') => quoted_string(&mut self.cursor, &mut dropped),
                 Some(_) => {
@@ -321,6 +325,7 @@ mod tests {
             ("root (Charlie Root)", "Charlie Root|-|root|"),
             ("jdoe@test (John)", "John|-|jdoe|test"),
             ("x: y: z@a;, b@c", "-|-|x|- -|-|y| -|-|-|- -|-|b|c"),
+            ("Foo [bar] @ baz <c@d>, e@f", "Foo [bar] @ baz|-|c|d -|-|e|f"),
             ("a@b <c@d>, e@f", "a@b|-|c|d -|-|e|f"),
             ("Mary Smith", "Mary Smith|-||"),
             ("<@a,@b:c@d>", "-|@a,@b|c|d"),

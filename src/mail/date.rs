@@ -145,24 +145,23 @@ impl<'a> Fields<'a> {
     fn time(&mut self) -> Option<(u8, u8, u8)> {
         skip_cfws(&mut self.cursor);
         let hour = self.cursor.number()?;
-        let minute = self.after_colon()??;
-        let second = match self.after_colon() {
-            Some(second) => second?,
-            None => 0,
-        };
+        if !self.colon() {
+            return None;
+        }
+        let minute = self.cursor.number()?;
+        let second = if self.colon() { self.cursor.number()? } else { 0 };
         if self.cursor.eat(b'.') {
             self.cursor.take_while(|b| b.is_ascii_digit());
         }
         Some((u8::try_from(hour).ok()?, u8::try_from(minute).ok()?, u8::try_from(second).ok()?))
     }
 
-    /// `None` if no colon follows, `Some(None)` if no number follows the colon.
-    fn after_colon(&mut self) -> Option<Option<u64>> {
+    /// Passes a colon and what stands around it.
+    fn colon(&mut self) -> bool {
         skip_cfws(&mut self.cursor);
-        self.cursor.eat(b':').then(|| {
-            skip_cfws(&mut self.cursor);
-            self.cursor.number()
-        })
+        let found = self.cursor.eat(b':');
+        skip_cfws(&mut self.cursor);
+        found
     }
 
     /// Minutes east of Greenwich; 0 where none is given or its name is not known (RFC 5322 §4.3).

@@ -76,7 +76,7 @@ impl TransferDecoder {
             State::Identity => {}
             State::Base64 { mut bits, mut count } => base64_end(&mut bits, &mut count, into),
             State::QuotedPrintable { place: Place::Digit(digit), .. } => {
-                into.extend_from_slice(&[b'=', digit])
+                into.extend_from_slice(&[b'=', digit]);
             }
             State::QuotedPrintable { .. } => {}
         }
@@ -138,15 +138,14 @@ fn quoted_printable(byte: u8, place: Place, blanks: &mut Vec<u8>, into: &mut Vec
         }
         (Place::SoftEnd, _) => quoted_printable(byte, Place::Text, blanks, into),
         (Place::Digit(high), _) => {
-            match (char::from(high).to_digit(16), char::from(byte).to_digit(16)) {
-                (Some(high), Some(low)) => {
-                    into.push(u8::try_from(high << 4 | low).unwrap_or(b'?'));
-                    Place::Text
-                }
-                _ => {
-                    into.extend_from_slice(&[b'=', high]);
-                    quoted_printable(byte, Place::Text, blanks, into)
-                }
+            if let (Some(high), Some(low)) =
+                (char::from(high).to_digit(16), char::from(byte).to_digit(16))
+            {
+                into.push(u8::try_from(high << 4 | low).unwrap_or(b'?'));
+                Place::Text
+            } else {
+                into.extend_from_slice(&[b'=', high]);
+                quoted_printable(byte, Place::Text, blanks, into)
             }
         }
     }

@@ -8,18 +8,72 @@ use data_encoding::BASE64;
 /// Raw bytes of one encoded word when written: with the longest charset name it stays under the 75 of RFC 2047 §2.
 const CHUNK_LEN: usize = 39;
 
-/// The text of a raw header value: unfolded, encoded words decoded, raw 8-bit text taken as UTF-8, else windows-1252.
+/// The text of a raw header value: in one line, encoded words decoded, raw 8-bit text taken as UTF-8, else windows-1252.
+/// Encoded words count inside words and quotes too, where RFC 2047 §5 forbids them and many senders put them.
 pub fn decode_text(value: &[u8]) -> String {
-    let line = unfold(value);
-    let raw = match String::from_utf8(line) {
+    let raw = match String::from_utf8(one_line(value)) {
         Ok(text) => text,
         Err(error) => windows_1252(error.as_bytes()),
     };
     if !raw.contains("=?") {
         return raw;
     }
-    let field = [b"X: ", raw.as_bytes()].concat();
-    mailparse::parse_header(&field).map_or(raw, |(header, _)| header.get_value())
+    let field = format!("X: {}", set_apart(&raw));
+    mailparse::parse_header(field.as_bytes()).map_or(raw, |(header, _)| header.get_value())
+}
+
+/// Each fold, with the blanks around it, as one space.
+fn one_line(value: &[u8]) -> Vec<u8> {
+    let lines =
+        value.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    unfold(&lines.collect::<Vec<_>>().join(&b' '))
+}
+
+/// Encoded words in the form that the decoder expects: blanks around them, none inside, no language (RFC 2231 §5).
+fn set_apart(text: &str) -> String {
+    let mut apart = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    while let Some((before, word, after)) = next_encoded_word(rest) {
+        apart.push_str(before);
+        if !apart.is_empty() && !apart.ends_with([' ', '\t', '(']) {
+            apart.push(' ');
+        }
+        apart.push_str(&word);
+        if !after.is_empty() && !after.starts_with([' ', '\t', ')']) {
+            apart.push(' ');
+        }
+        rest = after;
+    }
+    apart + rest
+}
+
+/// What stands before the next encoded word, the word, and what stands after it.
+fn next_encoded_word(text: &str) -> Option<(&str, String, &str)> {
+    let mut from = 0;
+    loop {
+        let at = from + text.get(from..)?.find("=?")?;
+        let mut pieces = text.get(at + 2..)?.splitn(4, '?');
+        let (charset, encoding, content) = (pieces.next()?, pieces.next()?, pieces.next()?);
+        let Some(after) =
+            pieces.next()?.strip_prefix('=').filter(|_| is_encoded_word(charset, encoding))
+        else {
+            from = at + 2;
+            continue;
+        };
+        let charset = charset.split('*').next().unwrap_or(charset);
+        let content = if encoding.eq_ignore_ascii_case("q") {
+            // A fold beside an underscore is not a second blank.
+            content.replace('\t', " ").replace(" _", "_").replace(' ', "_")
+        } else {
+            content.replace([' ', '\t'], "")
+        };
+        return Some((text.get(..at)?, format!("=?{charset}?{encoding}?{content}?="), after));
+    }
+}
+
+fn is_encoded_word(charset: &str, encoding: &str) -> bool {
+    let token = |b: u8| b.is_ascii_graphic() && b != b'=';
+    !charset.is_empty() && charset.bytes().all(token) && ["b", "q", "B", "Q"].contains(&encoding)
 }
 
 /// What raw 8-bit text most likely is when it is not UTF-8.

@@ -92,8 +92,8 @@ pub enum Selection {
 pub fn select<N: AsRef<[u8]>>(message: &[u8], selection: Selection, names: &[N]) -> Vec<u8> {
     let mut selected = Vec::new();
     for field in Fields::new(message) {
-        let named = names.iter().any(|name| field.name.eq_ignore_ascii_case(name.as_ref()));
-        if named == (selection == Selection::Named) {
+        let listed = names.iter().any(|name| field.name.eq_ignore_ascii_case(name.as_ref()));
+        if listed == (selection == Selection::Named) {
             selected.extend_from_slice(field.raw);
         }
     }

@@ -58,8 +58,8 @@ impl Card {
             _ => return None,
         };
         let from_envelope = || first_id(&envelope);
-        let message_id = read_same_or(&mut from, from_envelope)?;
-        let thread_root = read_same_or(&mut from, || message_id.clone())?;
+        let message_id = read_same_or(&mut from, from_envelope).ok()?;
+        let thread_root = read_same_or(&mut from, || message_id.clone()).ok()?;
         let structure = read_part(&mut from, &(0..size), 0)?;
         from.cursor.is_empty().then_some(Self {
             size,
@@ -101,14 +101,20 @@ fn write_same_or(to: &mut Writer, id: Option<&Text>, other: Option<&Text>) {
     }
 }
 
-fn read_same_or(from: &mut Reader, other: impl Fn() -> Option<Text>) -> Option<Option<Text>> {
-    match from.byte()? {
-        0 => Some(None),
-        1 => Some(Some(other()?)),
-        2 => Some(Some(from.text()?)),
-        _ => None,
+/// `Err` is a broken card.
+fn read_same_or(
+    from: &mut Reader,
+    other: impl Fn() -> Option<Text>,
+) -> Result<Option<Text>, Broken> {
+    match from.byte() {
+        Some(0) => Ok(None),
+        Some(1) => other().map(Some).ok_or(Broken),
+        Some(2) => from.text().map(Some).ok_or(Broken),
+        Some(_) | None => Err(Broken),
     }
 }
+
+struct Broken;
 
 /// A byte whose bits say which of the optional fields follow, in order.
 fn write_optional(to: &mut Writer, fields: &[&Option<Text>]) {
@@ -315,4 +321,42 @@ fn read_part(from: &mut Reader, within: &Range<u64>, depth: usize) -> Option<Par
         location,
         kind,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::Scanner;
+    use super::{Card, Envelope};
+
+    const MESSAGE: &[u8] = b"Date: Fri, 21 Nov 1997 09:55:06 -0600\r\nFrom: \"Anna A.\" <anna@example.org>\r\nTo: Group: b@example.net, <@x:c@example.net>;\r\nSubject: Lunch\r\nMessage-ID: <1@example.org>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=\"--x\"\r\n\r\n----x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\ntext\r\n----x\r\nContent-Type: message/rfc822\r\nContent-Disposition: attachment; filename=m.eml\r\n\r\nSubject: in\r\n\r\nx\r\n----x--\r\n";
+
+    #[test]
+    fn a_card_is_read_back_and_small() {
+        let card = Scanner::scan(MESSAGE);
+        let stored = card.encode();
+        assert!(stored.len() < 400, "{}", stored.len());
+        assert_eq!(Envelope::decode(&stored).as_ref(), Some(&card.envelope));
+        assert_eq!(Card::decode(&stored), Some(card));
+    }
+
+    #[test]
+    fn a_broken_card_is_refused_or_at_least_whole() {
+        let stored = Scanner::scan(MESSAGE).encode();
+        for len in 0..stored.len() {
+            assert_eq!(Card::decode(&stored[..len]), None);
+        }
+        for at in 0..stored.len() {
+            for value in [0, 1, 0x0a, 0x7f, 0x80, 0xff, stored[at] ^ 1, stored[at].wrapping_add(1)]
+            {
+                let mut broken = stored.clone();
+                broken[at] = value;
+                if let Some(card) = Card::decode(&broken) {
+                    assert!(card.structure.body.end <= card.size);
+                    assert_eq!(Card::decode(&card.encode()), Some(card));
+                }
+            }
+        }
+        assert_eq!(Card::decode(&[&stored[..], &[0]].concat()), None);
+        assert_eq!(Card::decode(&[0xff; 100]), None);
+    }
 }

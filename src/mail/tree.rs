@@ -56,6 +56,7 @@ pub(super) struct Tree {
 #[derive(Debug)]
 struct Open {
     part: Part,
+    /// Where its body begins; while its header is read, where that begins.
     body: Mark,
     fields: PartFields,
     /// If it is a message, not a part of one.
@@ -74,7 +75,7 @@ enum Inside {
         children: Vec<Part>,
     },
     Message {
-        child: Option<(Box<MessageFields>, Part)>,
+        child: Option<(Box<MessageFields>, Box<Part>)>,
     },
 }
 
@@ -203,9 +204,9 @@ impl Tree {
     }
 
     /// Closes what is open inside the multipart of this boundary. True if a part follows.
-    pub(super) fn pass_boundary(&mut self, found: Found, end: Mark) -> bool {
+    pub(super) fn pass_boundary(&mut self, found: Found, mut end: Mark) -> bool {
         while self.open.len() > found.at + 1 {
-            self.close(end);
+            end = self.close(end);
         }
         if found.last
             && let Some(Open { inside: Inside::Multipart { boundary, .. }, .. }) =
@@ -217,16 +218,15 @@ impl Tree {
         !found.last
     }
 
-    /// Closes the innermost part; it ends before `end`, or where its body begins if that is later.
-    fn close(&mut self, end: Mark) {
-        while matches!(self.open.last(), Some(Open { inside: Inside::Header, .. })) {
-            let at =
-                self.open.last().map_or(end.offset, |open| open.part.header.start.max(end.offset));
-            self.end_header(Mark { offset: at, ..end });
+    /// Closes the innermost part; it ends before `end`, or where its body begins if that is later. Returns where.
+    fn close(&mut self, end: Mark) -> Mark {
+        while let Some(Open { inside: Inside::Header, body, .. }) = self.open.last() {
+            self.end_header(later(*body, end));
         }
-        let Some(mut open) = self.open.pop() else { return };
-        open.part.body.end = end.offset.max(open.part.body.start);
-        open.part.lines = end.lines.saturating_sub(open.body.lines);
+        let Some(mut open) = self.open.pop() else { return end };
+        let end = later(open.body, end);
+        open.part.body.end = end.offset;
+        open.part.lines = end.lines - open.body.lines;
         match open.inside {
             Inside::Header | Inside::Leaf => {}
             Inside::Multipart { boundary, mut children, .. } => {
@@ -237,7 +237,7 @@ impl Tree {
                 open.part.kind = PartKind::Multipart(children);
             }
             Inside::Message { child: Some((message, part)) } => {
-                open.part.kind = PartKind::Message(Box::new(message.envelope), Box::new(part));
+                open.part.kind = PartKind::Message(Box::new(message.envelope), part);
             }
             Inside::Message { child: None } => {
                 let part = Part::empty(open.part.body.end);
@@ -246,9 +246,12 @@ impl Tree {
         }
         match (self.open.last_mut().map(|parent| &mut parent.inside), open.message) {
             (Some(Inside::Multipart { children, .. }), _) => children.push(open.part),
-            (Some(Inside::Message { child }), Some(message)) => *child = Some((message, open.part)),
+            (Some(Inside::Message { child }), Some(message)) => {
+                *child = Some((message, Box::new(open.part)));
+            }
             (_, message) => self.root = Some((message.unwrap_or_default(), open.part)),
         }
+        end
     }
 
     /// Closes everything and makes the card.
@@ -269,6 +272,11 @@ impl Tree {
             thread_root,
         }
     }
+}
+
+/// A boundary right after another takes the line end between them: the part there is empty, not of negative length.
+const fn later(start: Mark, end: Mark) -> Mark {
+    if end.offset < start.offset { start } else { end }
 }
 
 /// What the header of a part promises inside.

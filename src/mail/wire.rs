@@ -87,12 +87,11 @@ impl Writer {
     pub(super) fn text(&mut self, text: &Text) {
         let word = (text.len() <= 16)
             .then(|| WORDS.iter().position(|word| word.as_bytes() == text.as_bytes()));
-        match word.flatten() {
-            Some(word) => self.count(word << 1 | 1),
-            None => {
-                self.count(text.len() << 1);
-                self.bytes.extend_from_slice(text);
-            }
+        if let Some(word) = word.flatten() {
+            self.count(word << 1 | 1);
+        } else {
+            self.count(text.len() << 1);
+            self.bytes.extend_from_slice(text);
         }
     }
 }
@@ -137,9 +136,7 @@ impl Reader<'_> {
         }
         let bytes = self.cursor.take(tag >> 1)?;
         // A text goes to clients as it is: it must not be able to end a line of the protocol.
-        let clean = bytes
-            .iter()
-            .fold(true, |clean, &b| clean & (b < 0x80) & (b != 0) & (b != b'\r') & (b != b'\n'));
+        let clean = bytes.is_ascii() && !bytes.iter().any(|b| matches!(b, 0 | b'\r' | b'\n'));
         clean.then(|| Text::from(bytes))
     }
 }
