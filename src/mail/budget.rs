@@ -84,8 +84,8 @@ impl Budget {
     }
 }
 
-/// Runs of blanks as one space.
-fn one_blank(text: &[u8]) -> Vec<u8> {
+/// Runs of blanks as one space: text for people to read.
+pub(super) fn one_blank(text: &[u8]) -> Vec<u8> {
     let words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(&b' ')
 }

@@ -15,11 +15,48 @@ pub fn decode_text(value: &[u8]) -> String {
         Ok(text) => text,
         Err(error) => windows_1252(error.as_bytes()),
     };
-    if !raw.contains("=?") {
-        return raw;
+    let mut text = String::with_capacity(raw.len());
+    // Neighbouring words are decoded together: the blanks between them do not count.
+    let mut run = String::new();
+    let mut rest = raw.as_str();
+    while let Some((before, word, after)) = next_encoded_word(rest) {
+        if run.is_empty() || !before.trim_ascii().is_empty() {
+            let after_word = !run.is_empty();
+            end_run(&mut run, &mut text);
+            push_apart(before, after_word, &mut text);
+            if !text.is_empty() && !text.ends_with([' ', '\t', '(']) {
+                text.push(' ');
+            }
+        } else {
+            run.push(' ');
+        }
+        run.push_str(&word);
+        rest = after;
     }
-    let field = format!("X: {}", set_apart(&raw));
-    mailparse::parse_header(field.as_bytes()).map_or(raw, |(header, _)| header.get_value())
+    let after_word = !run.is_empty();
+    end_run(&mut run, &mut text);
+    push_apart(rest, after_word, &mut text);
+    text
+}
+
+/// Plain text, with a blank before it if an encoded word runs into it.
+fn push_apart(plain: &str, after_word: bool, text: &mut String) {
+    if after_word && !plain.is_empty() && !plain.starts_with([' ', '\t', ')']) {
+        text.push(' ');
+    }
+    text.push_str(plain);
+}
+
+/// Decodes a run of encoded words. It holds nothing else: on broken ones the decoder takes quadratic time.
+fn end_run(run: &mut String, text: &mut String) {
+    if !run.is_empty() {
+        let field = format!("X: {run}");
+        match mailparse::parse_header(field.as_bytes()) {
+            Ok((header, _)) => text.push_str(&header.get_value()),
+            Err(_) => text.push_str(run),
+        }
+        run.clear();
+    }
 }
 
 /// Each fold, with the blanks around it, as one space.
@@ -29,25 +66,8 @@ fn one_line(value: &[u8]) -> Vec<u8> {
     unfold(&lines.collect::<Vec<_>>().join(&b' '))
 }
 
-/// Encoded words in the form that the decoder expects: blanks around them, none inside, no language (RFC 2231 §5).
-fn set_apart(text: &str) -> String {
-    let mut apart = String::with_capacity(text.len() + 16);
-    let mut rest = text;
-    while let Some((before, word, after)) = next_encoded_word(rest) {
-        apart.push_str(before);
-        if !apart.is_empty() && !apart.ends_with([' ', '\t', '(']) {
-            apart.push(' ');
-        }
-        apart.push_str(&word);
-        if !after.is_empty() && !after.starts_with([' ', '\t', ')']) {
-            apart.push(' ');
-        }
-        rest = after;
-    }
-    apart + rest
-}
-
-/// What stands before the next encoded word, the word, and what stands after it.
+/// What stands before the next encoded word, the word in the form that the decoder expects (no blanks, no language of
+/// RFC 2231 §5), and what stands after it.
 fn next_encoded_word(text: &str) -> Option<(&str, String, &str)> {
     let mut from = 0;
     loop {

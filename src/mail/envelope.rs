@@ -8,7 +8,7 @@ use super::text::Text;
 pub struct Envelope {
     /// `Date:` as it stands.
     pub date: Option<Text>,
-    /// `Subject:` with its encoded words.
+    /// `Subject:` with its encoded words, runs of blanks as one space.
     pub subject: Option<Text>,
     /// `From:`
     pub from: Vec<Entry>,

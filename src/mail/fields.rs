@@ -2,7 +2,7 @@
 //! passes over it. The sender of a message controls the input.
 
 use super::address_list::parse_address_list;
-use super::budget::Budget;
+use super::budget::{Budget, one_blank};
 use super::date::{Date, parse_date};
 use super::envelope::Envelope;
 use super::message_id::message_ids;
@@ -182,7 +182,7 @@ impl MessageFields {
             envelope.date = budget.cut_text(value, DATE_LEN_MAX);
             self.sent = parse_date(value);
         } else if is("subject") {
-            envelope.subject = budget.cut_text(value, SUBJECT_LEN_MAX);
+            envelope.subject = budget.cut_text(&one_blank(value), SUBJECT_LEN_MAX);
         } else if is("in-reply-to") {
             envelope.in_reply_to = budget.cut_text(value, ID_FIELD_LEN_MAX);
             self.replied = message_ids(value).next();
