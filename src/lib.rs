@@ -9,3 +9,6 @@ pub mod base;
 pub mod mail;
 /// Floor 2: a Maildir on the disk: names, the account's texts, the change log.
 pub mod maildir;
+
+/// Floor 3: one account's mail: memory state, index, cards, changes.
+pub mod store;

@@ -34,6 +34,12 @@ enum Place {
     Body,
 }
 
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
 impl Scanner {
     /// At the first byte of a message.
     pub fn new(limits: Limits) -> Self {

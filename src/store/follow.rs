@@ -1,0 +1,230 @@
+//! File names follow what the change log says, in batches: first renames across folders, with their folders synced
+//! target before source, then renames within folders and unlinks. The other order loses mail in a power cut.
+
+use super::core::{Core, Folders, Sub};
+use super::error::StoreError;
+use super::row::{At, Row};
+use crate::maildir::{Flags, MailboxId, ModSeq, Uid};
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+/// How long after a message's last change its name follows: what is read, answered and moved within it is renamed once.
+pub(super) const FOLLOW_AFTER: Duration = Duration::from_secs(30);
+/// At most this many names in a second, when nothing presses.
+pub(super) const FOLLOW_BATCH: usize = 500;
+
+impl Core {
+    /// Everything that waits follows now, and a new generation of the change log begins.
+    pub fn follow_all(&mut self) {
+        while !self.follow.renames.is_empty() || !self.follow.doomed.is_empty() {
+            if !self.follow_some(None, usize::MAX) {
+                return;
+            }
+        }
+        self.follow_some(None, 0);
+        self.begin_generation();
+    }
+
+    /// A new generation of the change log, if nothing needs its lines any more.
+    pub fn begin_generation(&mut self) {
+        if self.broken.is_some() || self.log.is_empty() || !self.follow.is_empty() {
+            return;
+        }
+        let reserve = ModSeq(self.next.modseq.0 + super::core::MODSEQ_BLOCK);
+        match self.log.begin_generation(reserve) {
+            Ok(()) => self.modseq_reserve = reserve,
+            Err(error) => {
+                self.break_down("change log", &error);
+            }
+        }
+    }
+
+    /// Lets names follow that have waited since before `due` (all if `None`), at most `most`. False if the disk
+    /// refused.
+    pub fn follow_some(&mut self, due: Option<Instant>, most: usize) -> bool {
+        if self.broken.is_some() {
+            return false;
+        }
+        let waited = |at: &Instant| due.is_none_or(|due| *at <= due);
+        let renames: Vec<(MailboxId, Uid)> = (self.follow.renames.iter())
+            .filter(|(_, at)| waited(at))
+            .map(|(&key, _)| key)
+            .take(most)
+            .collect();
+        let doomed: Vec<(MailboxId, Uid)> = (self.follow.doomed.iter())
+            .filter(|(_, at)| waited(at))
+            .map(|(&key, _)| key)
+            .take(most - renames.len().min(most))
+            .collect();
+        match self.follow_these(&renames, &doomed) {
+            Ok(()) => {
+                self.flush();
+                true
+            }
+            Err(error) => {
+                self.break_down("rename of messages", &error);
+                false
+            }
+        }
+    }
+
+    fn follow_these(
+        &mut self,
+        renames: &[(MailboxId, Uid)],
+        doomed: &[(MailboxId, Uid)],
+    ) -> Result<(), StoreError> {
+        // a) Across folders, and links of copies.
+        let mut targets = self.take_linked();
+        let mut sources = BTreeSet::new();
+        let mut within = Vec::new();
+        for &(mailbox, uid) in renames {
+            let Some(row) = self.row(mailbox, uid)? else { continue };
+            let flags = self.flags_of(mailbox, &row);
+            match row.at {
+                At::Elsewhere(there, there_uid) => {
+                    self.move_file(mailbox, &row, flags, (there, there_uid))?;
+                    targets.insert(mailbox);
+                    sources.insert(there);
+                }
+                At::New | At::Cur => within.push((mailbox, row, flags)),
+            }
+        }
+        for mailbox in targets {
+            self.sync_folders(mailbox)?;
+        }
+        for mailbox in sources {
+            self.sync_folders(mailbox)?;
+        }
+        // b) Within folders, and unlinks.
+        let mut touched = BTreeSet::new();
+        for (mailbox, row, flags) in within {
+            self.rename_file(mailbox, &row, flags)?;
+            touched.insert(mailbox);
+        }
+        for &(mailbox, uid) in doomed {
+            if let Some(row) = self.row(mailbox, uid)? {
+                self.unlink_file(mailbox, &row)?;
+                touched.insert(mailbox);
+            }
+        }
+        for mailbox in touched {
+            self.sync_folders(mailbox)?;
+        }
+        for key in renames {
+            self.follow.renames.remove(key);
+        }
+        for key in doomed {
+            self.follow.doomed.remove(key);
+        }
+        Ok(())
+    }
+
+    fn flags_of(&mut self, mailbox: MailboxId, row: &Row) -> Flags {
+        let newer = self.dirty.flags.get(&mailbox).and_then(|flags| flags.get(&row.uid));
+        newer.map_or(row.flags, |entry| entry.flags)
+    }
+
+    fn sync_folders(&mut self, mailbox: MailboxId) -> Result<(), StoreError> {
+        // A mailbox that was deleted in the meantime has nothing to sync.
+        let Ok(folders) = self.folders(mailbox) else { return Ok(()) };
+        let synced = folders.cur.sync().and_then(|()| folders.new.sync());
+        synced.map_err(|error| StoreError::io("sync a folder", &error))
+    }
+
+    fn move_file(
+        &mut self,
+        mailbox: MailboxId,
+        row: &Row,
+        flags: Flags,
+        from: (MailboxId, Uid),
+    ) -> Result<(), StoreError> {
+        let validity = self.next.get(mailbox).ok_or(StoreError::NoMailbox)?.validity;
+        let target = self.folders(mailbox)?;
+        let name = row.cur_name(validity, flags);
+        if let Some(there) = self.row(from.0, from.1)?
+            && let Some((sub, old)) = self.find_file(from.0, &there)?
+        {
+            let source = self.folders(from.0)?;
+            self.rename_own((from.0, sub, &source, &old), (mailbox, &target, &name))?;
+        } else if !target.cur.has(&name) {
+            log::warn!(
+                "account={} mailbox={mailbox} uid={} the file of a moved message is gone",
+                self.id,
+                row.uid
+            );
+        }
+        let mut pending = self.common.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.remove(from.0, from.1);
+        if let Some(row) = pending.row_mut(mailbox, row.uid) {
+            (row.at, row.name_flags) = (At::Cur, flags);
+        }
+        drop(pending);
+        self.dirty.removed.entry(from.0).or_default().insert(from.1);
+        self.dirty.folder(mailbox);
+        Ok(())
+    }
+
+    fn rename_file(
+        &mut self,
+        mailbox: MailboxId,
+        row: &Row,
+        flags: Flags,
+    ) -> Result<(), StoreError> {
+        let validity = self.next.get(mailbox).ok_or(StoreError::NoMailbox)?.validity;
+        let folders = self.folders(mailbox)?;
+        let name = row.cur_name(validity, flags);
+        match self.find_file(mailbox, row)? {
+            Some((Sub::Cur, old)) if old == name => {}
+            Some((sub, old)) => {
+                self.rename_own((mailbox, sub, &folders, &old), (mailbox, &folders, &name))?;
+            }
+            // Another program took it: a look will find out.
+            None => return Ok(()),
+        }
+        let mut pending = self.common.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        match pending.row_mut(mailbox, row.uid) {
+            Some(row) => (row.at, row.name_flags) = (At::Cur, flags),
+            None => self.dirty.named.entry(mailbox).or_default().push((row.uid, flags)),
+        }
+        drop(pending);
+        self.dirty.folder(mailbox);
+        Ok(())
+    }
+
+    fn unlink_file(&mut self, mailbox: MailboxId, row: &Row) -> Result<(), StoreError> {
+        if let Some((sub, name)) = self.find_file(mailbox, row)? {
+            let folders = self.folders(mailbox)?;
+            self.common.expected.went(mailbox, sub, &name);
+            match folders.sub(sub).unlink(&name) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError::io("unlink a message", &error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let mut pending = self.common.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.remove(mailbox, row.uid);
+        drop(pending);
+        self.dirty.removed.entry(mailbox).or_default().insert(row.uid);
+        self.dirty.folder(mailbox);
+        Ok(())
+    }
+
+    /// Renames into a `cur/`, and notes that it is us.
+    pub fn rename_own(
+        &mut self,
+        (source_id, source_sub, source, old): (MailboxId, Sub, &Folders, &[u8]),
+        (target_id, target, name): (MailboxId, &Folders, &[u8]),
+    ) -> Result<(), StoreError> {
+        self.common.expected.went(source_id, source_sub, old);
+        self.common.expected.came(target_id, Sub::Cur, name);
+        match source.sub(source_sub).rename(old, &target.cur, name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::io("rename a message", &error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}

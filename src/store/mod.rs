@@ -1,0 +1,45 @@
+//! The mail of all accounts: memory state, change log, index, cards. Blocking disk without async: what takes time is
+//! answered by a `Ticket`. The files are the truth; everything else here is a copy that may be lost.
+
+mod account;
+mod adopt;
+mod alter;
+mod array;
+mod arrive;
+mod boxes;
+mod cards;
+mod commit;
+mod core;
+mod error;
+mod event;
+mod flush;
+mod follow;
+mod incoming;
+mod index;
+mod look;
+mod mailbox;
+mod op;
+mod pending;
+mod replay;
+mod row;
+mod start;
+mod survey;
+mod text;
+mod threads;
+mod watcher;
+
+mod accounts;
+
+pub use account::{Account, Reply, Watching};
+pub use accounts::Store;
+pub use array::{Array, Differences, Entry};
+pub use error::StoreError;
+pub use event::{Cause, Event, What};
+pub use incoming::{Arrival, Incoming};
+pub use mailbox::{Mailbox, Mailboxes};
+pub use op::{
+    ExpungeRequest, FlagsRequest, MailboxRequest, Mode, Placed, Placement, Stored, Target,
+    TransferRequest, Transferred, Way,
+};
+pub use row::{At, Row};
+pub use text::{Lines, Text};

@@ -1,0 +1,129 @@
+//! What is acknowledged and on the disk, but not yet in the index or in the file names.
+
+use super::array::Entry;
+use super::row::{At, Row};
+use crate::maildir::{Flags, MailboxId, ModSeq, Uid, UidSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+/// Rows that the index does not have yet. Readers look here first, then in the index.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    rows: BTreeMap<(MailboxId, Uid), Row>,
+}
+
+impl Pending {
+    pub fn row(&self, id: MailboxId, uid: Uid) -> Option<&Row> {
+        self.rows.get(&(id, uid))
+    }
+
+    pub fn row_mut(&mut self, id: MailboxId, uid: Uid) -> Option<&mut Row> {
+        self.rows.get_mut(&(id, uid))
+    }
+
+    pub fn of(&self, id: MailboxId) -> impl Iterator<Item = &Row> {
+        self.rows.range((id, Uid(0))..=(id, Uid(u32::MAX))).map(|(_, row)| row)
+    }
+
+    pub fn between(&self, id: MailboxId, first: Uid, last: Uid) -> impl Iterator<Item = &Row> {
+        let last = last.max(first);
+        self.rows.range((id, first)..=(id, last)).map(|(_, row)| row)
+    }
+
+    pub fn insert(&mut self, id: MailboxId, row: Row) {
+        self.rows.insert((id, row.uid), row);
+    }
+
+    pub fn remove(&mut self, id: MailboxId, uid: Uid) -> Option<Row> {
+        self.rows.remove(&(id, uid))
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = (MailboxId, &Row)> {
+        self.rows.iter().map(|(&(id, _), row)| (id, row))
+    }
+
+    /// Takes out what the index can have: rows whose file lies in their own mailbox.
+    pub fn settled(&self) -> BTreeMap<MailboxId, Vec<Row>> {
+        let mut settled: BTreeMap<MailboxId, Vec<Row>> = BTreeMap::new();
+        for (id, row) in self.all().filter(|(_, row)| !matches!(row.at, At::Elsewhere(..))) {
+            settled.entry(id).or_default().push(row.clone());
+        }
+        settled
+    }
+
+    pub fn forget_settled(&mut self) {
+        self.rows.retain(|_, row| matches!(row.at, At::Elsewhere(..)));
+    }
+
+    pub fn forget_mailbox(&mut self, mailbox: MailboxId) {
+        self.rows.retain(|&(id, _), _| id != mailbox);
+    }
+}
+
+/// Names that must follow.
+#[derive(Debug, Default)]
+pub(super) struct Follow {
+    /// Messages whose file must get another name, and when they last changed.
+    pub renames: BTreeMap<(MailboxId, Uid), Instant>,
+    /// Files to unlink, by the place that their present name belongs to, and since when.
+    pub doomed: BTreeMap<(MailboxId, Uid), Instant>,
+    /// Mailboxes whose `cur/` has links that are not synced.
+    pub linked: BTreeSet<MailboxId>,
+}
+
+impl Follow {
+    pub fn is_empty(&self) -> bool {
+        self.renames.is_empty() && self.doomed.is_empty() && self.linked.is_empty()
+    }
+
+    /// UIDs that have a row in a mailbox but no message any more: expunged or moved, the name has not followed.
+    pub fn shadow(&self, id: MailboxId, pending: &Pending) -> BTreeSet<Uid> {
+        let range = (id, Uid(0))..=(id, Uid(u32::MAX));
+        let moved = pending.all().filter_map(|(_, row)| match row.at {
+            At::Elsewhere(mailbox, uid) if mailbox == id => Some(uid),
+            At::Elsewhere(..) | At::New | At::Cur => None,
+        });
+        self.doomed.range(range).map(|(&(_, uid), _)| uid).chain(moved).collect()
+    }
+
+    /// The earliest change that waits.
+    pub fn oldest(&self) -> Option<Instant> {
+        self.renames.values().chain(self.doomed.values()).min().copied()
+    }
+}
+
+/// What the index must be told.
+#[derive(Debug, Default)]
+pub(super) struct Dirty {
+    /// New flags of rows that the index has.
+    pub flags: BTreeMap<MailboxId, BTreeMap<Uid, Entry>>,
+    /// Names that have followed.
+    pub named: BTreeMap<MailboxId, Vec<(Uid, Flags)>>,
+    /// Rows whose file is gone.
+    pub removed: BTreeMap<MailboxId, UidSet>,
+    /// For QRESYNC.
+    pub expunged: Vec<(MailboxId, UidSet, ModSeq)>,
+    /// Mailboxes whose counters changed.
+    pub folders: BTreeSet<MailboxId>,
+    /// Mailboxes that are gone.
+    pub deleted: BTreeSet<MailboxId>,
+    /// Cards for LMDB: EMAILID, the file's size, and the card.
+    pub cards: Vec<(crate::maildir::Unique, u64, Vec<u8>)>,
+    /// How many changes wait, and since when.
+    pub count: usize,
+    pub since: Option<Instant>,
+}
+
+impl Dirty {
+    /// Something of a mailbox changed.
+    pub fn folder(&mut self, id: MailboxId) {
+        self.folders.insert(id);
+        self.count += 1;
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    /// Nothing waits?
+    pub fn is_empty(&self) -> bool {
+        self.since.is_none()
+    }
+}

@@ -1,0 +1,159 @@
+//! A message's text as clients see it. Our own files go out byte for byte; another program's may end lines by LF alone,
+//! and are read as if every line ended by CRLF.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// How line ends are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    /// Byte for byte.
+    AsTheyAre,
+    /// A LF without CR before it becomes CRLF.
+    Crlf,
+}
+
+const PIECE: usize = 64 * 1024;
+const BLOCK: usize = 4096;
+
+/// Reads a file in pieces.
+pub(super) struct Reader {
+    file: File,
+    lines: Lines,
+    at: u64,
+    raw: Vec<u8>,
+    cooked: Vec<u8>,
+    last: u8,
+}
+
+impl Reader {
+    pub fn new(file: File, lines: Lines) -> Self {
+        Self { file, lines, at: 0, raw: vec![0; PIECE], cooked: Vec::new(), last: 0 }
+    }
+
+    /// Bytes of the file read so far.
+    pub const fn file_bytes(&self) -> u64 {
+        self.at
+    }
+
+    /// Has the last piece an aligned block of zeros?
+    pub fn piece_has_hole(&self) -> bool {
+        self.raw.chunks(BLOCK).any(|block| block.iter().all(|&byte| byte == 0) && !block.is_empty())
+    }
+
+    pub fn next_piece(&mut self) -> io::Result<Option<&[u8]>> {
+        self.raw.resize(PIECE, 0);
+        let mut filled = 0;
+        while let Some(rest) = self.raw.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, self.at + filled as u64)? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        self.raw.truncate(filled);
+        self.at += filled as u64;
+        if filled == 0 {
+            return Ok(None);
+        }
+        if self.lines == Lines::AsTheyAre {
+            return Ok(Some(&self.raw));
+        }
+        self.cooked.clear();
+        for &byte in &self.raw {
+            if byte == b'\n' && self.last != b'\r' {
+                self.cooked.push(b'\r');
+            }
+            self.cooked.push(byte);
+            self.last = byte;
+        }
+        Ok(Some(&self.cooked))
+    }
+}
+
+/// An open message. Its offsets are those of the text that clients see.
+#[derive(Debug, Clone)]
+pub struct Text {
+    file: Arc<File>,
+    lines: Lines,
+    size: u64,
+}
+
+impl Text {
+    pub(super) fn new(file: File, size: u64, file_size: u64) -> io::Result<Self> {
+        let true_size = file.metadata()?.len();
+        let lines = if size == file_size { Lines::AsTheyAre } else { Lines::Crlf };
+        let size = if lines == Lines::AsTheyAre { true_size } else { size };
+        Ok(Self { file: Arc::new(file), lines, size })
+    }
+
+    /// Bytes as clients count them.
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The file itself, if a range of it can go out unchanged.
+    pub fn as_file(&self) -> Option<&Arc<File>> {
+        (self.lines == Lines::AsTheyAre).then_some(&self.file)
+    }
+
+    /// A range of the text, cut at its end.
+    pub fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+        let range = range.start.min(self.size)..range.end.min(self.size);
+        let len = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+        if self.lines == Lines::AsTheyAre {
+            let mut bytes = vec![0; len];
+            let mut filled = 0;
+            while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+                match self.file.read_at(rest, range.start + filled as u64)? {
+                    0 => break,
+                    count => filled += count,
+                }
+            }
+            bytes.truncate(filled);
+            return Ok(bytes);
+        }
+        let mut reader = Reader::new(self.file.try_clone()?, Lines::Crlf);
+        let (mut at, mut bytes) = (0_u64, Vec::with_capacity(len));
+        while let Some(piece) = reader.next_piece()? {
+            let skip = usize::try_from(range.start.saturating_sub(at)).unwrap_or(usize::MAX);
+            at += piece.len() as u64;
+            if let Some(rest) = piece.get(skip..) {
+                bytes.extend(rest.iter().take(len - bytes.len()));
+            }
+            if bytes.len() >= len {
+                break;
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Text;
+
+    #[test]
+    fn bare_line_feeds_are_read_as_crlf_at_any_offset() {
+        let path = std::env::temp_dir().join(format!("pillarbox-text-{}", std::process::id()));
+        let raw = "a: b\n\nline\r\nlast\n".repeat(9000);
+        let cooked = raw.replace("\r\n", "\n").replace('\n', "\r\n");
+        std::fs::write(&path, &raw).unwrap();
+        let open = |size: usize| {
+            Text::new(std::fs::File::open(&path).unwrap(), size as u64, raw.len() as u64).unwrap()
+        };
+        let text = open(cooked.len());
+        assert!(text.as_file().is_none());
+        let all = text.read(0..u64::MAX).unwrap();
+        assert_eq!(all, cooked.as_bytes());
+        for start in [0_u32, 5, 65_530, 65_536, 131_071] {
+            let (from, at) = (u64::from(start), start as usize);
+            assert_eq!(text.read(from..from + 7).unwrap(), &all[at..at + 7]);
+        }
+        let plain = open(raw.len());
+        assert_eq!(plain.read(3..9).unwrap(), &raw.as_bytes()[3..9]);
+        std::fs::remove_file(path).unwrap();
+    }
+}
