@@ -4,3 +4,5 @@
 
 /// Floor 1: what every other floor stands on.
 pub mod base;
+/// Floor 2: who is it: SASL exchanges, device passwords, password hashes.
+pub mod sasl;
