@@ -4,5 +4,8 @@
 
 /// Floor 1: what every other floor stands on.
 pub mod base;
+
+/// Floor 2: what mail is made of: addresses, header fields, dates, MIME structure, and the card of a message.
+pub mod mail;
 /// Floor 2: who is it: SASL exchanges, device passwords, password hashes.
 pub mod sasl;
