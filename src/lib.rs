@@ -9,3 +9,6 @@ pub mod base;
 pub mod mail;
 /// Floor 2: who is it: SASL exchanges, device passwords, password hashes.
 pub mod sasl;
+
+/// Floor 3: SMTP.
+pub mod smtp;
