@@ -9,6 +9,10 @@ pub mod base;
 pub mod mail;
 /// Floor 2: a Maildir on the disk: names, the account's texts, the change log.
 pub mod maildir;
+/// Floor 2: who is it: SASL exchanges, device passwords, password hashes.
+pub mod sasl;
 
+/// Floor 3: SMTP: what a server session says and asks.
+pub mod smtp;
 /// Floor 3: one account's mail: memory state, index, cards, changes.
 pub mod store;

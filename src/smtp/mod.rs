@@ -1,0 +1,26 @@
+//! SMTP (RFC 5321): replies, commands, the EHLO table, the framing of DATA, and the server end of a session, for other
+//! servers on port 25 and for our own people on the submission ports.
+
+mod ask;
+mod command;
+mod data;
+mod extension;
+mod limits;
+mod message;
+mod parameter;
+mod path;
+mod reply;
+mod rules;
+mod server;
+mod session;
+mod standing;
+mod transaction;
+
+pub use ask::{Answer, Ask, News};
+pub use limits::Limits;
+pub use parameter::{Body, MailParameters};
+pub use path::ForwardPath;
+pub use reply::{Enhanced, Reply};
+pub use server::Server;
+pub use session::{ClearText, Greeting, Login, Role, Setup, StartTls};
+pub use transaction::Envelope;

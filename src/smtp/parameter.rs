@@ -1,0 +1,44 @@
+//! The parameters of MAIL (RFC 5321 §4.1.2, `Mail-parameters`) and their values. The peer wrote them.
+
+/// How the body is to be taken (RFC 6152).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Body {
+    /// Said to be ASCII, or not said.
+    #[default]
+    SevenBit,
+    /// Bytes above 127 may be in it.
+    EightBitMime,
+}
+
+/// What MAIL said of the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MailParameters {
+    /// The size that the client announces, in bytes (RFC 1870).
+    pub size: Option<u64>,
+    /// The body type.
+    pub body: Body,
+}
+
+/// SIZE: `1*20DIGIT`. A number over `u64` is as good as the largest.
+pub fn size(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
+    let digits = (1..=20).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(value).ok().filter(|_| digits)?;
+    parameters.size = Some(text.parse().unwrap_or(u64::MAX));
+    Some(())
+}
+
+/// BODY: `7BIT` or `8BITMIME`.
+pub fn body(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
+    parameters.body = match value.to_ascii_uppercase().as_slice() {
+        b"7BIT" => Body::SevenBit,
+        b"8BITMIME" => Body::EightBitMime,
+        _ => return None,
+    };
+    Some(())
+}
+
+/// AUTH: `<>` or a mailbox in xtext. We trust nobody's word for another, so it is read and dropped (RFC 4954 §5).
+pub fn auth(_: &mut MailParameters, value: &[u8]) -> Option<()> {
+    let valid = value == b"<>" || value.iter().all(|b| matches!(b, b'!'..=b'~') && *b != b'=');
+    (valid && !value.is_empty()).then_some(())
+}

@@ -1,0 +1,193 @@
+//! What each command does and in which order they may come (RFC 5321 §4.1.4, RFC 3207 §4, RFC 4954 §4, RFC 6409 §4.3).
+//! The peer chooses the commands.
+
+use super::ask::Ask;
+use super::command::{Command, verbs};
+use super::extension::announced;
+use super::message::too_big;
+use super::parameter::MailParameters;
+use super::path::ForwardPath;
+use super::reply::{Enhanced, Reply};
+use super::session::{Greeting, Role, Session};
+use super::transaction::{Envelope, Transaction};
+use crate::base::Secret;
+use crate::mail::Address;
+use crate::sasl::{self, Exchange, Outcome};
+
+/// What a command leads to.
+#[derive(Debug)]
+pub enum Next {
+    /// Just this.
+    Say(Reply),
+    /// This, and it counts against the peer.
+    Fault(Reply),
+    /// A login begins.
+    Login(Exchange, Outcome),
+    /// Ask about this sender first.
+    Sender(Ask, Transaction),
+    /// Ask about this recipient first.
+    Recipient(Ask, ForwardPath),
+    /// Ask whether the message may begin.
+    Begin(Ask),
+    /// Say this, then TLS.
+    StartTls(Reply),
+    /// Say this, then close.
+    Quit(Reply),
+}
+
+/// Runs a command. What it changes at once is changed; what must be asked for is left to the caller.
+pub fn run(session: &mut Session, transaction: &mut Option<Transaction>, command: Command) -> Next {
+    match command {
+        Command::Hello(greeting) => {
+            *transaction = None;
+            let reply = hello(session, &greeting);
+            session.greeting = Some(greeting);
+            Next::Say(reply)
+        }
+        Command::Mail(reverse_path, parameters) => {
+            mail(session, transaction.as_ref(), reverse_path, parameters)
+        }
+        Command::Rcpt(forward_path) => rcpt(session, transaction.as_ref(), forward_path),
+        Command::Data => data(session, transaction.as_ref()),
+        Command::Rset => {
+            *transaction = None;
+            Next::Say(Reply::new(250, Enhanced(2, 0, 0), "Reset"))
+        }
+        Command::Noop => Next::Say(Reply::new(250, Enhanced(2, 0, 0), "Yes")),
+        Command::Quit => Next::Quit(Reply::new(221, Enhanced(2, 0, 0), "Bye")),
+        Command::Vrfy if session.lacks_login() => Next::Say(login_first(session)),
+        Command::Vrfy => {
+            Next::Say(Reply::new(252, Enhanced(2, 5, 0), "Send to it and you will see"))
+        }
+        Command::Help => Next::Say(help()),
+        Command::StartTls => start_tls(session),
+        Command::Auth(mechanism, initial) => {
+            auth(session, transaction.as_ref(), &mechanism, initial.as_ref())
+        }
+    }
+}
+
+/// 503: a command that does not fit here.
+fn out_of_order(text: &'static str) -> Next {
+    Next::Say(Reply::new(503, Enhanced(5, 5, 1), text))
+}
+
+/// RFC 4954 §6, RFC 3207 §4.
+fn login_first(session: &Session) -> Reply {
+    let text = if session.offers_auth() {
+        "Log in first (AUTH)"
+    } else {
+        "Start TLS first (STARTTLS), then log in"
+    };
+    Reply::new(530, Enhanced(5, 7, 0), text)
+}
+
+fn hello(session: &Session, greeting: &Greeting) -> Reply {
+    let reply = Reply::plain(250, session.setup.host.to_string());
+    match greeting {
+        Greeting::Helo(_) => reply,
+        Greeting::Ehlo(_) => announced(session).fold(reply, Reply::line),
+    }
+}
+
+fn help() -> Reply {
+    let list = verbs().fold(String::new(), |all, verb| all + verb + " ");
+    Reply::new(214, Enhanced(2, 0, 0), list.trim_end().to_owned()).line("See RFC 5321")
+}
+
+fn mail(
+    session: &Session,
+    transaction: Option<&Transaction>,
+    reverse_path: Option<Address>,
+    parameters: MailParameters,
+) -> Next {
+    let size_max = session.setup.limits.message_size_max;
+    if session.greeting.is_none() {
+        return out_of_order("Say EHLO first");
+    }
+    if session.lacks_login() {
+        return Next::Say(login_first(session));
+    }
+    if transaction.is_some() {
+        return out_of_order("There is a sender already; RSET starts again");
+    }
+    if parameters.size.is_some_and(|size| size > size_max) {
+        return Next::Say(too_big(size_max));
+    }
+    let ask = Ask::Sender {
+        reverse_path: reverse_path.clone(),
+        size: parameters.size,
+        login: session.login.clone(),
+    };
+    Next::Sender(ask, Transaction { reverse_path, parameters, recipients: Vec::new() })
+}
+
+fn rcpt(session: &Session, transaction: Option<&Transaction>, forward_path: ForwardPath) -> Next {
+    let Some(transaction) = transaction else {
+        return if session.lacks_login() {
+            Next::Say(login_first(session))
+        } else {
+            out_of_order("Say MAIL first")
+        };
+    };
+    let recipients_max = session.setup.limits.recipients_max;
+    if transaction.recipients.len() >= recipients_max {
+        let text = format!("Too many recipients; at most {recipients_max} for a message");
+        return Next::Say(Reply::new(452, Enhanced(4, 5, 3), text));
+    }
+    let ask = Ask::Recipient {
+        reverse_path: transaction.reverse_path.clone(),
+        forward_path: forward_path.clone(),
+        size: transaction.parameters.size,
+        login: session.login.clone(),
+    };
+    Next::Recipient(ask, forward_path)
+}
+
+fn data(session: &Session, transaction: Option<&Transaction>) -> Next {
+    match transaction {
+        None if session.lacks_login() => Next::Say(login_first(session)),
+        None => out_of_order("Say MAIL first"),
+        Some(transaction) if transaction.recipients.is_empty() => {
+            Next::Say(Reply::new(554, Enhanced(5, 5, 1), "No recipient was accepted"))
+        }
+        Some(transaction) => Next::Begin(Ask::Begin(Box::new(Envelope::new(session, transaction)))),
+    }
+}
+
+fn start_tls(session: &Session) -> Next {
+    if session.offers_start_tls() {
+        return Next::StartTls(Reply::new(220, Enhanced(2, 0, 0), "Go on with TLS"));
+    }
+    if session.tls.is_some() {
+        return out_of_order("This is TLS already");
+    }
+    Next::Fault(Reply::new(502, Enhanced(5, 5, 1), "There is no TLS here"))
+}
+
+fn auth(
+    session: &Session,
+    transaction: Option<&Transaction>,
+    mechanism: &[u8],
+    initial: Option<&Secret<Vec<u8>>>,
+) -> Next {
+    if let Role::Relay { submission_port } = session.setup.role {
+        let text =
+            format!("No login on this port; people send mail through port {submission_port}");
+        return Next::Fault(Reply::new(503, Enhanced(5, 5, 1), text));
+    }
+    if session.login.is_some() {
+        return out_of_order("You have logged in already");
+    }
+    if transaction.is_some() {
+        return out_of_order("Not within a mail transaction");
+    }
+    if !session.offers_auth() {
+        return Next::Fault(login_first(session));
+    }
+    let Some(row) = sasl::find(mechanism) else {
+        return Next::Fault(Reply::new(504, Enhanced(5, 5, 4), "No such mechanism here"));
+    };
+    let (exchange, outcome) = Exchange::begin(row, initial.map(|text| text.reveal().as_slice()));
+    Next::Login(exchange, outcome)
+}

@@ -1,0 +1,127 @@
+//! What a server knows of one connection: how it was set up, and what it has learnt of the peer so far.
+
+use super::limits::Limits;
+use crate::base::{AccountId, TlsFacts};
+use crate::mail::Domain;
+use crate::mail::trace::Protocol;
+use std::net::IpAddr;
+
+/// Given once, when the connection is taken.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Our name, as the greeting says it.
+    pub host: Domain,
+    /// Who connected.
+    pub peer: IpAddr,
+    /// What this port is for.
+    pub role: Role,
+    /// Whether STARTTLS is there.
+    pub start_tls: StartTls,
+    /// What the session may cost.
+    pub limits: Limits,
+}
+
+/// What a port is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Port 25: other servers bring mail for us. Nobody logs in.
+    Relay {
+        /// Where people log in: named to those who try it here.
+        submission_port: u16,
+    },
+    /// Ports 465 and 587: our own people send (RFC 6409). Mail only after a login.
+    Submission(ClearText),
+}
+
+/// Whether a password may cross a line without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClearText {
+    /// Never.
+    Refused,
+    /// On loopback, where `try` listens.
+    Allowed,
+}
+
+/// Whether the listener has a certificate for STARTTLS (RFC 3207).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartTls {
+    /// It has.
+    Offered,
+    /// It has not.
+    Absent,
+}
+
+/// Who has logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Whose mail it is.
+    pub account: AccountId,
+    /// The name for logs, as the account has it, not as it was typed.
+    pub name: String,
+}
+
+/// How the peer introduced itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Greeting {
+    /// HELO.
+    Helo(String),
+    /// EHLO.
+    Ehlo(String),
+}
+
+impl Greeting {
+    /// The name it gave. Printable ASCII, otherwise anything may be in it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Helo(name) | Self::Ehlo(name) => name,
+        }
+    }
+}
+
+/// The facts of a connection.
+#[derive(Debug)]
+pub struct Session {
+    /// As it was set up.
+    pub setup: Setup,
+    /// The last HELO or EHLO; none before it and none again after STARTTLS.
+    pub greeting: Option<Greeting>,
+    /// Set once TLS stands.
+    pub tls: Option<TlsFacts>,
+    /// Set once a login succeeded.
+    pub login: Option<Login>,
+}
+
+impl Session {
+    /// True if STARTTLS may be used now.
+    pub fn offers_start_tls(&self) -> bool {
+        self.tls.is_none() && self.setup.start_tls == StartTls::Offered
+    }
+
+    /// True if AUTH may be used now, apart from who is logged in already.
+    pub fn offers_auth(&self) -> bool {
+        match self.setup.role {
+            Role::Relay { .. } => false,
+            Role::Submission(ClearText::Refused) => self.tls.is_some(),
+            Role::Submission(ClearText::Allowed) => true,
+        }
+    }
+
+    /// True if mail is taken only after a login and there was none.
+    pub fn lacks_login(&self) -> bool {
+        match self.setup.role {
+            Role::Relay { .. } => false,
+            Role::Submission(_) => self.login.is_none(),
+        }
+    }
+
+    /// How a message of this session comes (RFC 3848).
+    pub fn protocol(&self) -> Protocol {
+        match (&self.greeting, &self.tls, &self.login) {
+            (None | Some(Greeting::Helo(_)), _, _) => Protocol::Smtp,
+            (Some(Greeting::Ehlo(_)), None, None) => Protocol::Esmtp,
+            (Some(Greeting::Ehlo(_)), Some(_), None) => Protocol::Esmtps,
+            (Some(Greeting::Ehlo(_)), None, Some(_)) => Protocol::Esmtpa,
+            (Some(Greeting::Ehlo(_)), Some(_), Some(_)) => Protocol::Esmtpsa,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! One mail transaction (RFC 5321 §3.3): from MAIL to the end of DATA. The envelope carries what a Received field
+//! needs as well.
+
+use super::parameter::MailParameters;
+use super::path::ForwardPath;
+use super::session::{Greeting, Login, Session};
+use crate::base::TlsFacts;
+use crate::mail::Address;
+use crate::mail::trace::Protocol;
+use std::net::IpAddr;
+
+/// What has been agreed on so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// `None` is `<>`.
+    pub reverse_path: Option<Address>,
+    /// Size and body type.
+    pub parameters: MailParameters,
+    /// Those that were accepted, in order; one may stand there twice.
+    pub recipients: Vec<ForwardPath>,
+}
+
+/// All that is known before the first byte of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// `None` is `<>`.
+    pub reverse_path: Option<Address>,
+    /// At least one.
+    pub recipients: Vec<ForwardPath>,
+    /// Size and body type as announced.
+    pub parameters: MailParameters,
+    /// The name of HELO or EHLO. Printable ASCII, otherwise anything may be in it.
+    pub greeting: String,
+    /// Who connected.
+    pub peer: IpAddr,
+    /// How it comes.
+    pub protocol: Protocol,
+    /// The TLS session.
+    pub tls: Option<TlsFacts>,
+    /// Who sends, on submission.
+    pub login: Option<Login>,
+}
+
+impl Envelope {
+    /// Of a transaction of this session.
+    pub fn new(session: &Session, transaction: &Transaction) -> Self {
+        let greeting = session.greeting.as_ref().map_or("", Greeting::name);
+        Self {
+            reverse_path: transaction.reverse_path.clone(),
+            recipients: transaction.recipients.clone(),
+            parameters: transaction.parameters,
+            greeting: greeting.to_owned(),
+            peer: session.setup.peer,
+            protocol: session.protocol(),
+            tls: session.tls.clone(),
+            login: session.login.clone(),
+        }
+    }
+}
