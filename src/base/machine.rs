@@ -1,7 +1,7 @@
 //! The contract of every protocol end, server or client: bytes in, steps out. A machine knows no
 //! socket, clock or disk, so a test can run it a byte at a time and `net` can run it over anything.
 
-use super::Timestamp;
+use super::timestamp::Timestamp;
 use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;

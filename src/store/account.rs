@@ -4,10 +4,11 @@
 use super::array::Array;
 use super::cards::Cards;
 use super::commit::{Group, Publish, Shown};
-use super::core::{Common, Core, find_name};
+use super::core::{Common, Core};
 use super::error::StoreError;
 use super::event::{Cause, Event};
 use super::flush::FLUSH_COUNT;
+use super::folders::find_name;
 use super::follow::{FOLLOW_AFTER, FOLLOW_BATCH};
 use super::incoming::{Arrival, Incoming};
 use super::index::Index;
@@ -222,7 +223,7 @@ impl Account {
             let Some(home) = state.get(home) else { return Err(StoreError::NoMessage) };
             let maildir = Dir::open(&self.shared.path.join("Maildir"))
                 .map_err(|error| StoreError::io("open the Maildir", &error))?;
-            let folders = super::core::Folders::open(&maildir, &home.name)
+            let folders = super::folders::Folders::open(&maildir, &home.name)
                 .map_err(|error| StoreError::io("open a mailbox", &error))?;
             if let Some((sub, name)) = find_name(&folders, &row, home.validity)
                 && let Ok(file) = folders.sub(sub).read(&name)

@@ -1,8 +1,9 @@
 //! Files that other programs brought get a UID and a name of ours, before any client hears of them.
 
 use super::arrive::{hash, thread};
-use super::core::{Core, Folders, Sub, now};
+use super::core::{Core, now};
 use super::error::StoreError;
+use super::folders::{Folders, Sub};
 use super::row::Row;
 use super::survey::Found;
 use super::text::Reader;

@@ -1,11 +1,13 @@
 //! Deliveries and APPEND: a message gets its UID and final name, then its group is synced.
 
 use super::commit::{Group, Publish};
-use super::core::{Core, Sub, now};
+use super::core::{Core, now};
 use super::error::StoreError;
 use super::event::{Cause, What};
+use super::folders::Sub;
 use super::incoming::Arrival;
-use super::op::{Placed, Placement, Target};
+use super::op::Placed;
+use super::placement::{Placement, Target};
 use super::row::{At, Row};
 use crate::mail::Card;
 use crate::maildir::{Dir, MailboxId, Stem, UidSet, Unique, in_cur};

@@ -2,9 +2,10 @@
 //! never speaks of a folder that moved under it.
 
 use super::commit::{Group, Publish};
-use super::core::{Core, FOLDER_TEXT, Folders, SUBSCRIPTIONS, UID_BLOCK};
+use super::core::{Core, FOLDER_TEXT, SUBSCRIPTIONS, UID_BLOCK};
 use super::error::StoreError;
 use super::event::{Cause, What};
+use super::folders::Folders;
 use super::mailbox::Mailbox;
 use super::op::{MailboxRequest, TransferRequest, Way};
 use crate::maildir::{

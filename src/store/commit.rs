@@ -2,9 +2,10 @@
 //! `fdatasync`; only then memory, answers and news; the index and the file names come later.
 
 use super::array::Entry;
-use super::core::{Core, Sub};
+use super::core::Core;
 use super::error::StoreError;
 use super::event::{Cause, Event, What};
+use super::folders::Sub;
 use super::mailbox::Mailboxes;
 use super::row::Row;
 use crate::maildir::{Change, Dir, MailboxId, ModSeq, Uid, UidSet};

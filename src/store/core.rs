@@ -4,6 +4,7 @@
 use super::array::{Array, Entry};
 use super::cards::Cards;
 use super::error::StoreError;
+use super::folders::{Folders, Sub, find_name};
 use super::index::{FolderRow, Index};
 use super::mailbox::{Mailbox, Mailboxes};
 use super::pending::{Dirty, Follow, Pending};
@@ -11,11 +12,10 @@ use super::row::{At, Row};
 use super::watcher::Expected;
 use crate::base::{AccountId, Timestamp};
 use crate::maildir::{
-    AccountText, ChangeLog, Dir, FolderText, MailboxId, MailboxName, ModSeq, Uid, UidSet,
-    UidValidity, UniqueSource,
+    AccountText, ChangeLog, Dir, FolderText, MailboxId, ModSeq, Uid, UidSet, UidValidity,
+    UniqueSource,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -28,38 +28,6 @@ pub(super) const MODSEQ_BLOCK: u64 = 1000;
 pub(super) const ACCOUNT_TEXT: &[u8] = b"pillarbox-account";
 pub(super) const FOLDER_TEXT: &[u8] = b"pillarbox-folder";
 pub(super) const SUBSCRIPTIONS: &[u8] = b"subscriptions";
-
-/// A mailbox's open folders.
-#[derive(Debug, Clone)]
-pub(super) struct Folders {
-    pub dir: Dir,
-    pub cur: Dir,
-    pub new: Dir,
-}
-
-impl Folders {
-    pub fn open(maildir: &Dir, name: &MailboxName) -> io::Result<Self> {
-        let dir = match name.is_inbox() {
-            true => maildir.clone(),
-            false => maildir.folder(name.folder().as_bytes())?,
-        };
-        Ok(Self { cur: dir.make_folder(b"cur")?, new: dir.make_folder(b"new")?, dir })
-    }
-
-    pub const fn sub(&self, at: Sub) -> &Dir {
-        match at {
-            Sub::Cur => &self.cur,
-            Sub::New => &self.new,
-        }
-    }
-}
-
-/// `cur/` or `new/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Sub {
-    Cur,
-    New,
-}
 
 /// Shared between an account's committer and those who read.
 #[derive(Debug, Default)]
@@ -354,39 +322,6 @@ impl Core {
     pub fn take_linked(&mut self) -> BTreeSet<MailboxId> {
         std::mem::take(&mut self.follow.linked)
     }
-}
-
-/// See `Core::find_file`.
-pub(super) fn find_name(
-    folders: &Folders,
-    row: &Row,
-    validity: UidValidity,
-) -> Option<(Sub, Vec<u8>)> {
-    let stem = row.stem(validity);
-    let mut guesses = Vec::with_capacity(3);
-    if row.at == At::New {
-        guesses.push((Sub::New, stem.clone()));
-    }
-    guesses.push((Sub::Cur, row.cur_name(validity, row.name_flags)));
-    guesses.push((Sub::Cur, row.cur_name(validity, row.flags)));
-    for (sub, name) in guesses {
-        if folders.sub(sub).has(&name) {
-            return Some((sub, name));
-        }
-    }
-    let base = crate::maildir::base(&stem);
-    let place = Some((row.uid, validity));
-    for sub in [Sub::Cur, Sub::New] {
-        let entries = folders.sub(sub).list().unwrap_or_default();
-        let hit = entries.into_iter().find(|entry| {
-            let name = crate::maildir::FileName::parse(&entry.name);
-            name.base() == base && (name.place() == place || name.place().is_none())
-        });
-        if let Some(entry) = hit {
-            return Some((sub, entry.name));
-        }
-    }
-    None
 }
 
 /// What `pillarbox-folder` says of a mailbox.

@@ -1,8 +1,9 @@
 //! File names follow what the change log says, in batches: first renames across folders, with their folders synced
 //! target before source, then renames within folders and unlinks. The other order loses mail in a power cut.
 
-use super::core::{Core, Folders, Sub};
+use super::core::Core;
 use super::error::StoreError;
+use super::folders::{Folders, Sub};
 use super::row::{At, Row};
 use crate::maildir::{Flags, MailboxId, ModSeq, Uid};
 use std::collections::BTreeSet;

@@ -2,7 +2,7 @@
 //! is committed.
 
 use super::error::StoreError;
-use super::op::Placement;
+use super::placement::Placement;
 use crate::base::Timestamp;
 use crate::mail::{Card, Scanner};
 use crate::maildir::{Dir, Unique};

@@ -177,7 +177,7 @@ impl Core {
                     if self.next.named(&name).is_some() {
                         continue;
                     }
-                    let folders = super::core::Folders::open(&self.maildir, &name)
+                    let folders = super::folders::Folders::open(&self.maildir, &name)
                         .map_err(|error| StoreError::io("open a mailbox", &error))?;
                     let text = self.adopt_folder(&name, &folders)?;
                     self.enter(name.clone(), &text);

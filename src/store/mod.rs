@@ -13,6 +13,7 @@ mod core;
 mod error;
 mod event;
 mod flush;
+mod folders;
 mod follow;
 mod incoming;
 mod index;
@@ -20,6 +21,7 @@ mod look;
 mod mailbox;
 mod op;
 mod pending;
+mod placement;
 mod replay;
 mod row;
 mod start;
@@ -38,8 +40,9 @@ pub use event::{Cause, Event, What};
 pub use incoming::{Arrival, Incoming};
 pub use mailbox::{Mailbox, Mailboxes};
 pub use op::{
-    ExpungeRequest, FlagsRequest, MailboxRequest, Mode, Placed, Placement, Stored, Target,
-    TransferRequest, Transferred, Way,
+    ExpungeRequest, FlagsRequest, MailboxRequest, Mode, Placed, Stored, TransferRequest,
+    Transferred, Way,
 };
+pub use placement::{Placement, Target};
 pub use row::{At, Row};
 pub use text::{Lines, Text};

@@ -10,28 +10,6 @@ use crate::maildir::{
     Flags, MailboxId, MailboxName, ModSeq, Role, Uid, UidSet, UidValidity, Unique,
 };
 
-/// Where a message goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// This mailbox.
-    Mailbox(MailboxId),
-    /// The mailbox with this special use; INBOX if there is none.
-    Role(Role),
-    /// INBOX.
-    Inbox,
-}
-
-/// Where a message goes and how it is marked there.
-#[derive(Debug, Clone)]
-pub struct Placement {
-    /// The mailbox.
-    pub target: Target,
-    /// System flags.
-    pub flags: Flags,
-    /// Keywords by name.
-    pub keywords: Vec<String>,
-}
-
 /// Where a message has come to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each field is its type")]

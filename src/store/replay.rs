@@ -1,8 +1,9 @@
 //! After a stop that was not orderly: what the change log says is done to the files, in the order of syncs that lets
 //! it be cut off and done again.
 
-use super::core::{Core, Folders, Sub};
+use super::core::Core;
 use super::error::StoreError;
+use super::folders::{Folders, Sub};
 use super::survey::{Found, Survey};
 use crate::maildir::{
     Change, FileName, Flags, Folder, LogLine, MailboxId, Placing, Uid, UidValidity,

@@ -5,10 +5,9 @@ use super::adopt::contents;
 use super::arrive::{hash, thread};
 use super::cards::Cards;
 use super::commit::Group;
-use super::core::{
-    ACCOUNT_TEXT, Common, Core, FOLDER_TEXT, Folders, MODSEQ_BLOCK, SUBSCRIPTIONS, now,
-};
+use super::core::{ACCOUNT_TEXT, Common, Core, FOLDER_TEXT, MODSEQ_BLOCK, SUBSCRIPTIONS, now};
 use super::error::StoreError;
+use super::folders::Folders;
 use super::index::{FolderRow, Index};
 use super::mailbox::Mailbox;
 use super::pending::{Dirty, Follow};
@@ -370,7 +369,7 @@ impl Core {
                 (mailbox.id, found.sub, folders, &found.name),
                 (mailbox.id, folders, &name),
             )?;
-            let sub = super::core::Sub::Cur;
+            let sub = super::folders::Sub::Cur;
             survey.placed.insert(uid, Found { sub, name, inode: found.inode });
         }
         if any { self.sync_all(&BTreeSet::from([mailbox.id])) } else { Ok(()) }

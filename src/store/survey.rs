@@ -1,6 +1,6 @@
 //! What really lies in a mailbox's `cur/` and `new/`, by the names alone.
 
-use super::core::{Folders, Sub};
+use super::folders::{Folders, Sub};
 use super::row::{At, Row};
 use crate::maildir::{FileName, Kind, Uid, UidValidity, base};
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -1,7 +1,7 @@
 //! Tells our own work in a watched folder from another program's. What we are about to do is noted first; an event
 //! that was not noted means that somebody else was there.
 
-use super::core::{Folders, Sub};
+use super::folders::{Folders, Sub};
 use crate::maildir::{Dir, MailboxId, Seen, Watch, WatchId};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
