@@ -12,7 +12,20 @@ pub mod maildir;
 /// Floor 2: who is it: SASL exchanges, device passwords, password hashes.
 pub mod sasl;
 
+/// Floor 3: sockets, TLS and the clock; drives the machines.
+pub mod net;
+/// Floor 3: `state.db`: people, addresses, devices.
+pub mod registry;
 /// Floor 3: SMTP: what a server session says and asks.
 pub mod smtp;
 /// Floor 3: one account's mail: memory state, index, cards, changes.
 pub mod store;
+
+/// Floor 6: workflows: a message arrives, a program logs in.
+pub mod service;
+
+/// Floor 7: takes the lock, opens the stores, binds the ports, stops in order.
+pub mod daemon;
+
+/// Floor 8: the command line.
+pub mod cli;

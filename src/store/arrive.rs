@@ -67,13 +67,13 @@ impl Core {
         names: &mut Vec<(Dir, Vec<u8>)>,
     ) -> Result<Ready, StoreError> {
         let facts = Facts {
-            unique: arrival.incoming.unique(),
+            unique: arrival.incoming.email_id(),
             size: arrival.incoming.size(),
             nul: arrival.incoming.has_nul(),
             date: arrival.date,
             zone: arrival.zone,
             message_id: arrival.card.message_id.as_deref().map_or(0, hash),
-            thread: thread(&arrival.card, arrival.incoming.unique()),
+            thread: thread(&arrival.card, arrival.incoming.email_id()),
         };
         let mut rows: Vec<NamedRow> = Vec::new();
         for placement in &arrival.placements {

@@ -67,7 +67,8 @@ impl Incoming {
         Arrival { incoming: self, card, date: date.seconds(), zone, placements }
     }
 
-    pub(super) const fn unique(&self) -> Unique {
+    /// The EMAILID that the message will have.
+    pub const fn email_id(&self) -> Unique {
         self.unique
     }
 

@@ -1,0 +1,96 @@
+//! `pillarbox try`: the whole box on loopback, in a folder of its own, with two accounts, for whoever is curious.
+
+use crate::daemon::{Lock, Plan, Port, Running, Trial, TrialAccount, bind, run};
+use crate::mail::Domain;
+use crate::net::Acceptor;
+use crate::registry::Registry;
+use crate::smtp::ClearText;
+use crate::store::Store;
+use argh::FromArgs;
+use serde::Serialize;
+use smol::LocalExecutor;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Start a small mail server on loopback, to try it.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "try")]
+pub struct TryWords {
+    /// the folder for everything (default: try)
+    #[argh(option, default = "PathBuf::from(\"try\")")]
+    dir: PathBuf,
+    /// the first port; the others follow it (default: 2500; 0: any that are free)
+    #[argh(option, default = "2500")]
+    port_base: u16,
+    /// print ports and accounts as one line of JSON
+    #[argh(switch)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    ports: BTreeMap<&'static str, u16>,
+    accounts: &'a [TrialAccount],
+}
+
+/// Runs until Ctrl-C.
+pub fn try_out(words: &TryWords) -> Result<(), Box<dyn Error>> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&words.dir)?;
+    let _lock = Lock::take(&words.dir)?;
+    let registry = Arc::new(Registry::open(&words.dir)?);
+    let trial = Trial::open(&words.dir, &registry)?;
+    let (certificate, key) = trial.certificate();
+    let tls = Acceptor::new(certificate, key).map_err(|error| error.to_string())?;
+    let host = Domain::parse("pillarbox.test").ok_or("the trial domain is no domain")?;
+    let plan = Plan { host, clear_text: ClearText::Allowed, tls };
+    let store = Arc::new(Store::new(&words.dir));
+    let executor = Rc::new(LocalExecutor::new());
+    smol::block_on(executor.run(async {
+        let mut ports = Vec::new();
+        for (at, port) in (0..).zip(Port::ALL) {
+            let number = if words.port_base == 0 { 0 } else { words.port_base.saturating_add(at) };
+            ports.push(bind(port, SocketAddr::from((Ipv4Addr::LOCALHOST, number))).await?);
+        }
+        let text = if words.json { json(&ports, &trial)? } else { talk(&ports, &trial) };
+        let ready = || {
+            let mut out = std::io::stdout().lock();
+            // Whoever closed the pipe does not want to know.
+            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        };
+        run(&executor, plan, ports, store.clone(), registry.clone(), ready).await?;
+        Ok(())
+    }))
+}
+
+fn json(ports: &[Running], trial: &Trial) -> Result<String, serde_json::Error> {
+    let ports = ports.iter().map(|running| (running.port.name(), running.address.port())).collect();
+    let line = serde_json::to_string(&Json { ports, accounts: &trial.accounts })?;
+    Ok(line + "\n")
+}
+
+fn talk(ports: &[Running], trial: &Trial) -> String {
+    let mut text =
+        "Pillarbox runs on this machine only. Ctrl-C stops it; the next start goes on.\n\n"
+            .to_owned();
+    for running in ports {
+        text.push_str(&format!("  {:<12} {}\n", running.port.name(), running.address));
+    }
+    text.push_str("\nAccounts and their device passwords:\n\n");
+    for account in &trial.accounts {
+        text.push_str(&format!("  {:<20} {}\n", account.address, account.password));
+    }
+    let smtp = ports.iter().find(|running| running.port == Port::Smtp);
+    if let (Some(smtp), Some(account)) = (smtp, trial.accounts.first()) {
+        text.push_str(&format!(
+            "\nSend a message to the first:\n\n  swaks --server {} --to {}\n",
+            smtp.address, account.address
+        ));
+    }
+    text
+}

@@ -1,0 +1,249 @@
+//! The running box: ports, sessions, and the order in which all stops.
+
+use super::sessions::Sessions;
+use crate::base::{Machine, Quoted};
+use crate::mail::Domain;
+use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream};
+use crate::registry::Registry;
+use crate::service::Receive;
+use crate::smtp::{ClearText, Limits, News, Role, Server, Setup, StartTls};
+use crate::store::Store;
+use async_signal::{Signal, Signals};
+use smol::LocalExecutor;
+use smol::future::FutureExt;
+use smol::io::AsyncWriteExt;
+use smol::net::{TcpListener, TcpStream};
+use smol::stream::StreamExt;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a port is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port {
+    /// 25.
+    Smtp,
+    /// 587, STARTTLS.
+    Submission,
+    /// 465, TLS from the start.
+    Submissions,
+}
+
+impl Port {
+    /// All that the box listens on.
+    pub const ALL: [Self; 3] = [Self::Smtp, Self::Submission, Self::Submissions];
+
+    /// As the output names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Smtp => "smtp",
+            Self::Submission => "submission",
+            Self::Submissions => "submissions",
+        }
+    }
+}
+
+/// What to run.
+#[derive(Debug)]
+pub struct Plan {
+    /// Our name in greetings and trace fields.
+    pub host: Domain,
+    /// Whether passwords may cross without TLS: `try` on loopback only.
+    pub clear_text: ClearText,
+    /// The certificate.
+    pub tls: Acceptor,
+}
+
+/// A bound port.
+#[derive(Debug)]
+pub struct Running {
+    /// What it is for.
+    pub port: Port,
+    /// Where it is.
+    pub address: SocketAddr,
+    listener: TcpListener,
+}
+
+/// Why the box did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// A port cannot be had.
+    Bind(Port, SocketAddr, io::Error),
+    /// Signals cannot be heard.
+    Signals(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind(port, address, error) if error.kind() == io::ErrorKind::AddrInUse => write!(
+                f,
+                "{address} ({}) is used by another program. Nobody can connect there. Stop that program (ss -ltnp \
+                 'sport = :{}' says which it is), or choose other ports (--port-base)",
+                port.name(),
+                address.port()
+            ),
+            Self::Bind(port, address, error) => {
+                write!(f, "{address} ({}) cannot be bound: {error}", port.name())
+            }
+            Self::Signals(error) => write!(f, "signals cannot be heard: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Most connections in all and from one address. A household of phones, each with a connection a folder, is one address.
+const CONNECTIONS_MAX: usize = 1000;
+const CONNECTIONS_EACH_MAX: usize = 200;
+/// How long sessions may take to finish what is being written when the server stops.
+const STOP_WAIT: Duration = Duration::from_secs(2);
+
+/// Binds a port.
+pub async fn bind(port: Port, address: SocketAddr) -> Result<Running, StartError> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    match bound.await {
+        Ok((listener, address)) => Ok(Running { port, address, listener }),
+        Err(error) => Err(StartError::Bind(port, address, error)),
+    }
+}
+
+/// What every session is made of.
+struct House {
+    plan: Plan,
+    submission_port: u16,
+    store: Arc<Store>,
+    registry: Arc<Registry>,
+    sessions: Arc<Sessions<News>>,
+}
+
+/// Serves until SIGINT or SIGTERM, then stops in order. `ready` is called when every port takes connections.
+pub async fn run(
+    executor: &Rc<LocalExecutor<'static>>,
+    plan: Plan,
+    ports: Vec<Running>,
+    store: Arc<Store>,
+    registry: Arc<Registry>,
+    ready: impl FnOnce(),
+) -> Result<(), StartError> {
+    let mut signals = Signals::new([Signal::Int, Signal::Term]).map_err(StartError::Signals)?;
+    let submission = ports.iter().find(|running| running.port == Port::Submissions);
+    let submission_port = submission.map_or(465, |running| running.address.port());
+    let sessions = Sessions::new();
+    let house =
+        House { plan, submission_port, store: store.clone(), registry, sessions: sessions.clone() };
+    let house = Arc::new(house);
+    let crowd = Crowd::new(CONNECTIONS_MAX, CONNECTIONS_EACH_MAX);
+    let mut listening = Vec::new();
+    for Running { port, listener, .. } in ports {
+        let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
+        listening.push(executor.spawn(async move {
+            net::listen(&listener, &crowd, |stream, peer, admission| {
+                let session = session(house.clone(), port, stream, peer, admission);
+                inner.spawn(session).detach();
+            })
+            .await;
+        }));
+    }
+    ready();
+    let signal = signals.next().await;
+    log::info!("stopping signal={signal:?}");
+    for task in listening {
+        task.cancel().await;
+    }
+    let left = sessions.tell_and_wait(News::Shutdown, STOP_WAIT).await;
+    if left > 0 {
+        log::warn!(
+            "sessions={left} cut off: they did not end in time; nothing acknowledged is lost"
+        );
+    }
+    smol::unblock(move || store.close()).await;
+    Ok(())
+}
+
+/// One connection from its first byte to its last. A fault in it ends it alone.
+async fn session(
+    house: Arc<House>,
+    port: Port,
+    stream: TcpStream,
+    peer: IpAddr,
+    admission: Option<Admission>,
+) {
+    let Some(_admission) = admission else {
+        log::info!("port={} peer={peer} refused=\"too many connections\"", port.name());
+        refuse(stream, port).await;
+        return;
+    };
+    let (_place, news) = house.sessions.enter();
+    let driven = AssertUnwindSafe(serve(&house, port, stream, peer, &news)).catch_unwind().await;
+    match driven {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            let text = error.to_string();
+            log::info!("port={} peer={peer} ended={}", port.name(), Quoted(text.as_bytes()));
+        }
+        Err(_) => {
+            log::error!("port={} peer={peer} a fault of ours ended this session", port.name());
+        }
+    }
+}
+
+async fn refuse(mut stream: TcpStream, port: Port) {
+    let text: &[u8] = match port {
+        Port::Smtp | Port::Submission => {
+            b"421 4.7.0 Too many connections from you or in all; try again in a few minutes\r\n"
+        }
+        // In TLS nothing can be said before the handshake.
+        Port::Submissions => b"",
+    };
+    let said = async { stream.write_all(text).await };
+    let limit = async {
+        smol::Timer::after(Duration::from_secs(1)).await;
+        Ok(())
+    };
+    if let Err(error) = said.or(limit).await {
+        log::debug!("refusal not sent: {error}");
+    }
+}
+
+async fn serve(
+    house: &House,
+    port: Port,
+    stream: TcpStream,
+    peer: IpAddr,
+    news: &smol::channel::Receiver<News>,
+) -> Result<(), DriveError> {
+    let role = match port {
+        Port::Smtp => Role::Relay { submission_port: house.submission_port },
+        Port::Submission | Port::Submissions => Role::Submission(house.plan.clear_text),
+    };
+    let tls = Some(&house.plan.tls);
+    let setup = Setup {
+        host: house.plan.host.clone(),
+        peer,
+        role,
+        start_tls: match port {
+            Port::Smtp | Port::Submission => StartTls::Offered,
+            Port::Submissions => StartTls::Absent,
+        },
+        limits: Limits::default(),
+    };
+    let mut machine = Server::new(setup);
+    let mut stream = Stream::Clear(stream);
+    if port == Port::Submissions {
+        let (secured, facts) = net::secure(stream, tls).await?;
+        stream = secured;
+        machine.secured(facts);
+    }
+    let mut receive =
+        Receive::new(house.store.clone(), house.registry.clone(), house.plan.host.clone());
+    net::drive(machine, stream, tls, news, async |ask| receive.answer(ask).await).await
+}

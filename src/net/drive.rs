@@ -1,0 +1,193 @@
+//! Runs a machine over a connection: asks it for steps, writes what it sends, reads only when it waits. So a peer that
+//! does not read, or that sends without end, costs one buffer.
+
+use super::clock::now;
+use super::stream::Stream;
+use super::tls::{Acceptor, TlsError};
+use crate::base::{Machine, Output, Step, Timestamp, TlsFacts};
+use smol::Timer;
+use smol::channel::Receiver;
+use smol::future;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+/// How long a peer may take to read what we send, and for a handshake.
+const WRITE_WAIT: Duration = Duration::from_mins(5);
+const HANDSHAKE_WAIT: Duration = Duration::from_secs(30);
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
+const READ_LEN: usize = 16 * 1024;
+const FILE_PIECE_LEN: u64 = 64 * 1024;
+
+/// Why a session ended before its machine closed it.
+#[derive(Debug)]
+pub enum DriveError {
+    /// The connection broke.
+    Io(io::Error),
+    /// TLS could not be made.
+    Tls(TlsError),
+    /// The peer did not read what was sent, or did not finish its handshake.
+    Slow,
+    /// The machine wants what this connection cannot do.
+    Cannot(&'static str),
+}
+
+impl fmt::Display for DriveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
+            Self::Slow => f.write_str("the peer was too slow"),
+            Self::Cannot(what) => f.write_str(what),
+        }
+    }
+}
+
+impl From<io::Error> for DriveError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// What ended a wait.
+enum Heard<N> {
+    Bytes(usize),
+    News(N),
+    Time,
+}
+
+/// Drives a machine to its end. With `implicit` TLS the handshake comes first; `answer` decides what the machine asks.
+pub async fn drive<M: Machine>(
+    mut machine: M,
+    mut stream: Stream,
+    tls: Option<&Acceptor>,
+    news: &Receiver<M::News>,
+    mut answer: impl AsyncFnMut(M::Ask) -> M::Answer,
+) -> Result<(), DriveError> {
+    let mut buffer = Vec::new();
+    let mut gone = false;
+    loop {
+        match machine.step(now()) {
+            Step::Send(output) => send(&mut stream, output).await?,
+            Step::Ask(ask) => machine.answer(answer(ask).await),
+            Step::StartTls => {
+                stream.flush().await?;
+                let (secured, facts) = secure(stream, tls).await?;
+                stream = secured;
+                machine.secured(facts);
+            }
+            Step::Compress => return Err(DriveError::Cannot("this connection does not compress")),
+            Step::Wait { until } => {
+                stream.flush().await?;
+                buffer.resize(READ_LEN, 0);
+                match hear(&mut stream, &mut buffer, news, until, gone).await? {
+                    Heard::Bytes(count) => {
+                        gone |= count == 0;
+                        machine.receive(buffer.get(..count).unwrap_or_default());
+                    }
+                    Heard::News(news) => machine.notify(news),
+                    Heard::Time => {}
+                }
+            }
+            Step::Close => {
+                let close = async {
+                    stream.flush().await?;
+                    stream.close().await
+                };
+                return match within(CLOSE_WAIT, close).await {
+                    Some(Err(error)) if error.kind() != io::ErrorKind::NotConnected => {
+                        Err(error.into())
+                    }
+                    Some(_) | None => Ok(()),
+                };
+            }
+        }
+    }
+}
+
+/// A connection after its handshake, which has a time limit.
+pub async fn secure(
+    stream: Stream,
+    tls: Option<&Acceptor>,
+) -> Result<(Stream, TlsFacts), DriveError> {
+    match (stream, tls) {
+        (Stream::Clear(stream), Some(tls)) => within(HANDSHAKE_WAIT, tls.accept(stream))
+            .await
+            .ok_or(DriveError::Slow)?
+            .map_err(DriveError::Tls),
+        (Stream::Tls(_), _) => Err(DriveError::Tls(TlsError::Twice)),
+        (Stream::Clear(_), None) => Err(DriveError::Cannot("there is no certificate here")),
+    }
+}
+
+async fn within<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {
+    future::or(async { Some(work.await) }, async {
+        Timer::after(most).await;
+        None
+    })
+    .await
+}
+
+async fn hear<N>(
+    stream: &mut Stream,
+    buffer: &mut [u8],
+    news: &Receiver<N>,
+    until: Timestamp,
+    gone: bool,
+) -> Result<Heard<N>, DriveError> {
+    let bytes = async {
+        if gone {
+            // It closed its side: nothing more is read, an answer may still be sent.
+            return future::pending().await;
+        }
+        stream.read(buffer).await.map(Heard::Bytes).map_err(DriveError::from)
+    };
+    let told = async {
+        match news.recv().await {
+            Ok(news) => Ok(Heard::News(news)),
+            Err(_) => future::pending().await,
+        }
+    };
+    let time = async {
+        Timer::after(until.since(now())).await;
+        Ok(Heard::Time)
+    };
+    future::or(told, future::or(bytes, time)).await
+}
+
+async fn send(stream: &mut Stream, output: Output) -> Result<(), DriveError> {
+    match output {
+        Output::Bytes(bytes) => write(stream, &bytes).await,
+        Output::File { file, range } => {
+            let mut at = range.start;
+            while at < range.end {
+                let piece = read_piece(&file, at, range.end)?;
+                if piece.is_empty() {
+                    let cut = "a message's file became shorter while it was sent";
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, cut).into());
+                }
+                at += piece.len() as u64;
+                write(stream, &piece).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn read_piece(file: &File, at: u64, end: u64) -> io::Result<Vec<u8>> {
+    let len = usize::try_from((end - at).min(FILE_PIECE_LEN)).unwrap_or(0);
+    let mut piece = vec![0; len];
+    let count = file.read_at(&mut piece, at)?;
+    piece.truncate(count);
+    Ok(piece)
+}
+
+async fn write(stream: &mut Stream, bytes: &[u8]) -> Result<(), DriveError> {
+    within(WRITE_WAIT, stream.write_all(bytes))
+        .await
+        .ok_or(DriveError::Slow)?
+        .map_err(DriveError::Io)
+}

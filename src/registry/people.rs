@@ -1,0 +1,323 @@
+//! People, addresses and device passwords. Whoever may speak to the control socket decides what stands here; who logs
+//! in over the network only asks.
+
+use crate::base::{AccountId, Timestamp};
+use crate::mail::{Address, Domain};
+use crate::sasl::device::{DevicePassword, Verifier};
+use openssl::error::ErrorStack;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::fmt;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The open `state.db`.
+#[derive(Debug)]
+pub struct Registry {
+    db: Mutex<Connection>,
+}
+
+/// Someone with mail here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Names the folder of the mail.
+    pub account: AccountId,
+    /// The first is the one that the person was added with.
+    pub addresses: Vec<String>,
+}
+
+/// A phone or program that may log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Names it for `revoke`.
+    pub id: i64,
+    /// As the person calls it.
+    pub name: String,
+    /// When it was added, seconds since 1970.
+    pub added: i64,
+    /// When it last logged in, to the hour; seconds since 1970.
+    pub used: Option<i64>,
+}
+
+/// Why the registry did not do something.
+#[derive(Debug)]
+pub enum RegistryError {
+    /// Refused: the address belongs to someone already.
+    AddressTaken(String),
+    /// Refused: nobody has this address.
+    Nobody(String),
+    /// Failed: the database.
+    Database(rusqlite::Error),
+    /// Failed: keys could not be made.
+    Keys(ErrorStack),
+    /// Failed: `state.db` is of a later version than this program.
+    Version(i64),
+}
+
+impl fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddressTaken(address) => write!(f, "{address} belongs to someone already"),
+            Self::Nobody(address) => write!(f, "nobody here has the address {address}"),
+            Self::Database(error) => write!(f, "state.db: {error}"),
+            Self::Keys(error) => write!(f, "keys of a password: {error}"),
+            Self::Version(version) => {
+                write!(
+                    f,
+                    "state.db is of version {version}, which a later Pillarbox made; use that one"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for RegistryError {}
+
+impl From<rusqlite::Error> for RegistryError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+const VERSION: i64 = 1;
+const SCHEMA: &str = "
+CREATE TABLE people(id INTEGER PRIMARY KEY AUTOINCREMENT, salt BLOB NOT NULL, added INTEGER NOT NULL);
+CREATE TABLE addresses(address TEXT PRIMARY KEY, domain TEXT NOT NULL, person INTEGER NOT NULL REFERENCES people(id),
+  position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX addresses_person ON addresses(person);
+CREATE INDEX addresses_domain ON addresses(domain);
+CREATE TABLE devices(id INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER NOT NULL REFERENCES people(id),
+  name TEXT NOT NULL, verifier BLOB NOT NULL, dashed_stored BLOB NOT NULL, dashed_server BLOB NOT NULL,
+  plain_stored BLOB NOT NULL, plain_server BLOB NOT NULL, added INTEGER NOT NULL, used INTEGER);
+CREATE INDEX devices_person ON devices(person);
+";
+
+/// `used` is kept to the hour: a phone that logs in each minute must not write each minute.
+const USED_GRAIN: i64 = 3600;
+
+impl Registry {
+    /// Opens or makes `state.db` in the data folder.
+    pub fn open(data: &Path) -> Result<Self, RegistryError> {
+        let mut db = Connection::open(data.join("state.db"))?;
+        db.execute_batch(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-1000; PRAGMA mmap_size=0;
+             PRAGMA temp_store=FILE; PRAGMA foreign_keys=ON;",
+        )?;
+        let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        match version {
+            VERSION => {}
+            0 => {
+                let transaction = db.transaction()?;
+                transaction.execute_batch(SCHEMA)?;
+                transaction.pragma_update(None, "user_version", VERSION)?;
+                transaction.commit()?;
+            }
+            other => return Err(RegistryError::Version(other)),
+        }
+        Ok(Self { db: Mutex::new(db) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds someone. `salt` is 16 random bytes, for this account's SCRAM keys.
+    pub fn add_person(
+        &self,
+        address: &Address,
+        salt: [u8; 16],
+        now: Timestamp,
+    ) -> Result<AccountId, RegistryError> {
+        let mut db = self.lock();
+        let transaction = db.transaction()?;
+        transaction
+            .execute("INSERT INTO people(salt, added) VALUES(?,?)", params![salt, now.seconds()])?;
+        let id = transaction.last_insert_rowid();
+        let added = transaction.execute(
+            "INSERT INTO addresses(address, domain, person, position) VALUES(?,?,?,0) ON CONFLICT DO NOTHING",
+            params![key(address), address.domain().as_str(), id],
+        )?;
+        if added == 0 {
+            return Err(RegistryError::AddressTaken(address.to_string()));
+        }
+        transaction.commit()?;
+        Ok(account(id))
+    }
+
+    /// Everybody, in the order in which they were added.
+    pub fn people(&self) -> Result<Vec<Person>, RegistryError> {
+        let db = self.lock();
+        let mut statement =
+            db.prepare_cached("SELECT person, address FROM addresses ORDER BY person, position")?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+        let mut people: Vec<Person> = Vec::new();
+        for row in rows {
+            let (id, address) = row?;
+            match people.last_mut().filter(|person| person.account == account(id)) {
+                Some(person) => person.addresses.push(address),
+                None => people.push(Person { account: account(id), addresses: vec![address] }),
+            }
+        }
+        Ok(people)
+    }
+
+    /// Whose mail this is: the address itself, or the address without its `+detail`.
+    pub fn resolve(&self, address: &Address) -> Result<Option<AccountId>, RegistryError> {
+        let db = self.lock();
+        let mut find = db.prepare_cached("SELECT person FROM addresses WHERE address=?")?;
+        for name in [key(address), plain_key(address)] {
+            if let Some(id) = find.query_row([name], |row| row.get(0)).optional()? {
+                return Ok(Some(account(id)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Has anybody an address in this domain?
+    pub fn is_ours(&self, domain: &Domain) -> Result<bool, RegistryError> {
+        let db = self.lock();
+        let mut find = db.prepare_cached("SELECT 1 FROM addresses WHERE domain=? LIMIT 1")?;
+        Ok(find.exists([domain.as_str()])?)
+    }
+
+    /// Who gets mail to postmaster: the first that was added.
+    pub fn postmaster(&self) -> Result<Option<Person>, RegistryError> {
+        Ok(self.people()?.into_iter().next())
+    }
+
+    /// Lets a device of someone log in with this password.
+    pub fn add_device(
+        &self,
+        address: &Address,
+        name: &str,
+        password: &DevicePassword,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
+        let person =
+            self.resolve(address)?.ok_or_else(|| RegistryError::Nobody(address.to_string()))?;
+        let db = self.lock();
+        let salt: Vec<u8> =
+            db.query_row("SELECT salt FROM people WHERE id=?", [person.0], |row| row.get(0))?;
+        let [dashed, plain] = password.scram_keys(&salt).map_err(RegistryError::Keys)?;
+        db.execute(
+            "INSERT INTO devices(person, name, verifier, dashed_stored, dashed_server, plain_stored, plain_server, added)
+             VALUES(?,?,?,?,?,?,?,?)",
+            params![
+                person.0,
+                name,
+                password.verifier().0,
+                dashed.stored_key,
+                dashed.server_key,
+                plain.stored_key,
+                plain.server_key,
+                now.seconds(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Someone's devices.
+    pub fn devices(&self, person: AccountId) -> Result<Vec<Device>, RegistryError> {
+        let db = self.lock();
+        let mut statement = db.prepare_cached(
+            "SELECT id, name, added, used FROM devices WHERE person=? ORDER BY id",
+        )?;
+        let rows = statement.query_map([person.0], |row| {
+            Ok(Device { id: row.get(0)?, name: row.get(1)?, added: row.get(2)?, used: row.get(3)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Takes a device's password away. False if that person has no such device.
+    pub fn revoke_device(&self, person: AccountId, device: i64) -> Result<bool, RegistryError> {
+        let gone = self
+            .lock()
+            .execute("DELETE FROM devices WHERE person=? AND id=?", params![person.0, device])?;
+        Ok(gone > 0)
+    }
+
+    /// Who logs in with this address and password; costs one SHA-256 and looks at each device of the account.
+    pub fn check_login(
+        &self,
+        address: &Address,
+        password: &str,
+        now: Timestamp,
+    ) -> Result<Option<AccountId>, RegistryError> {
+        let (Some(person), Some(password)) =
+            (self.resolve(address)?, DevicePassword::typed(password))
+        else {
+            return Ok(None);
+        };
+        let db = self.lock();
+        let mut statement =
+            db.prepare_cached("SELECT id, verifier, used FROM devices WHERE person=?")?;
+        let rows = statement.query_map([person.0], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, row.get::<_, Option<i64>>(2)?))
+        })?;
+        let devices: Vec<_> = rows.collect::<Result<_, _>>()?;
+        // Every device is compared, so that the time tells nothing.
+        let is_it = |(_, kept, _): &(i64, [u8; 32], _)| Verifier(*kept).matches(&password);
+        let hits: Vec<_> = devices.into_iter().filter(is_it).collect();
+        let Some(&(id, _, used)) = hits.first() else { return Ok(None) };
+        let hour = now.seconds() - now.seconds().rem_euclid(USED_GRAIN);
+        if used != Some(hour) {
+            db.execute("UPDATE devices SET used=? WHERE id=?", params![hour, id])?;
+        }
+        Ok(Some(person))
+    }
+}
+
+fn account(id: i64) -> AccountId {
+    AccountId(u32::try_from(id).unwrap_or(u32::MAX))
+}
+
+/// Addresses are compared without regard to case: nobody means two people by `Bob@` and `bob@`.
+fn key(address: &Address) -> String {
+    format!("{}@{}", address.local().to_lowercase(), address.domain())
+}
+
+fn plain_key(address: &Address) -> String {
+    format!("{}@{}", address.user().to_lowercase(), address.domain())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, DevicePassword, Registry, RegistryError, Timestamp};
+
+    #[test]
+    fn only_the_right_password_of_a_device_that_is_not_revoked_opens() {
+        let path = std::env::temp_dir().join(format!("pillarbox-registry-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&path));
+        std::fs::create_dir_all(&path).unwrap();
+        let now = Timestamp::from_seconds(1_700_000_000);
+        let ann = Address::parse(b"Ann@example.org").unwrap();
+        let password = DevicePassword::from_random([7; 10]);
+        let (spelled, other) = (password.spelled(), DevicePassword::from_random([8; 10]).spelled());
+        let account = {
+            let registry = Registry::open(&path).unwrap();
+            let account = registry.add_person(&ann, [1; 16], now).unwrap();
+            let again = registry.add_person(&ann, [1; 16], now);
+            assert!(matches!(again, Err(RegistryError::AddressTaken(_))));
+            registry.add_device(&ann, "phone", &password, now).unwrap();
+            account
+        };
+        let registry = Registry::open(&path).unwrap();
+        let check = |address: &str, password: &str| {
+            let address = Address::parse(address.as_bytes()).unwrap();
+            registry.check_login(&address, password, now).unwrap()
+        };
+        assert_eq!(check("ann@EXAMPLE.org", spelled.reveal()), Some(account));
+        assert_eq!(check("ann@example.org", &spelled.reveal().replace('-', "")), Some(account));
+        assert_eq!(check("ann@example.org", other.reveal()), None);
+        assert_eq!(check("ann@example.org", ""), None);
+        assert_eq!(check("bob@example.org", spelled.reveal()), None);
+        let plus = Address::parse(b"ann+lists@example.org").unwrap();
+        assert_eq!(registry.resolve(&plus).unwrap(), Some(account));
+        assert!(registry.is_ours(plus.domain()).unwrap());
+        let device = &registry.devices(account).unwrap()[0];
+        assert_eq!((device.name.as_str(), device.used), ("phone", Some(1_699_999_200)));
+        assert!(registry.revoke_device(account, device.id).unwrap());
+        assert_eq!(check("ann@example.org", spelled.reveal()), None);
+        assert_eq!(registry.people().unwrap().len(), 1);
+        std::fs::remove_dir_all(path).unwrap();
+    }
+}

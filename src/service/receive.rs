@@ -1,0 +1,321 @@
+//! A message arrives by SMTP: who may send it, for whom it is, and that it is safe on the disk before the peer is told so.
+//! Both roles end here: other servers' mail, and our own people's mail to people here.
+
+use crate::base::{AccountId, Timestamp};
+use crate::mail::trace::{Received, delivered_to, return_path};
+use crate::mail::{Address, Date, Domain, submission};
+use crate::maildir::Flags;
+use crate::net;
+use crate::registry::{Registry, RegistryError};
+use crate::sasl::Credentials;
+use crate::smtp::{Answer, Ask, Enhanced, Envelope, ForwardPath, Login, Reply};
+use crate::store::{Cause, Incoming, Placement, Store, StoreError, Target};
+use openssl::rand::rand_bytes;
+use std::sync::Arc;
+
+/// One session's side of the workflow.
+#[derive(Debug)]
+pub struct Receive {
+    store: Arc<Store>,
+    registry: Arc<Registry>,
+    host: Domain,
+    message: Option<Message>,
+}
+
+/// A message under way.
+#[derive(Debug)]
+struct Message {
+    envelope: Box<Envelope>,
+    /// One recipient address for each account: a message comes once into a mailbox, however often it was named.
+    recipients: Vec<(AccountId, Address)>,
+    /// Not yet written; a submitted message waits here until its header is whole.
+    held: Vec<u8>,
+    incoming: Vec<Incoming>,
+    began: Timestamp,
+}
+
+/// A short message is written in one go, when it is all there.
+const HOLD_LEN: usize = 128 * 1024;
+/// Below this much free space mail is refused for now.
+const FREE_MIN: u64 = 32 << 20;
+
+impl Receive {
+    /// For a session that begins.
+    pub const fn new(store: Arc<Store>, registry: Arc<Registry>, host: Domain) -> Self {
+        Self { store, registry, host, message: None }
+    }
+
+    /// Decides what the session asks.
+    pub async fn answer(&mut self, ask: Ask) -> Answer {
+        let result = match ask {
+            Ask::Authenticate(credentials) => return self.authenticate(credentials).await,
+            Ask::Sender { reverse_path, login, .. } => self.sender(reverse_path, login).await,
+            Ask::Recipient { forward_path, size, login, .. } => {
+                self.recipient(forward_path, size, login.is_some()).await
+            }
+            Ask::Begin(envelope) => self.begin(envelope).await,
+            Ask::Write(piece) => self.write(piece).await,
+            Ask::Commit => self.commit().await,
+            Ask::Abandon => {
+                self.message = None;
+                Ok(())
+            }
+        };
+        match result {
+            Ok(()) => Answer::Accept,
+            Err(reply) => {
+                // What is refused is not kept.
+                self.message = None;
+                Answer::Refuse(reply)
+            }
+        }
+    }
+
+    async fn authenticate(&self, credentials: Credentials) -> Answer {
+        let Credentials { authzid, authcid, password } = credentials;
+        let wrong = || Reply::new(535, Enhanced(5, 7, 8), "Wrong name or device password");
+        let Ok(address) = Address::parse(authcid.as_bytes()) else {
+            return Answer::Refuse(wrong());
+        };
+        // Nobody acts for another here.
+        if authzid.is_some_and(|other| !other.eq_ignore_ascii_case(&authcid)) {
+            return Answer::Refuse(wrong());
+        }
+        let (registry, now) = (self.registry.clone(), net::now());
+        let name = address.to_string();
+        let checked =
+            self.store.run(move || registry.check_login(&address, password.reveal(), now)).await;
+        match checked {
+            Some(Ok(Some(account))) => Answer::LoggedIn(Login { account, name }),
+            Some(Ok(None)) => Answer::Refuse(wrong()),
+            Some(Err(error)) => Answer::Refuse(failed(&error)),
+            None => Answer::Refuse(stopped()),
+        }
+    }
+
+    /// Our own people send under an address of theirs; other servers' senders are not judged yet.
+    async fn sender(&self, path: Option<Address>, login: Option<Login>) -> Result<(), Reply> {
+        let Some(login) = login else { return Ok(()) };
+        let refused =
+            || Reply::new(550, Enhanced(5, 7, 1), "You have no such address to send from");
+        let path = path.ok_or_else(refused)?;
+        match self.resolve(path).await? {
+            Some(account) if account == login.account => Ok(()),
+            Some(_) | None => Err(refused()),
+        }
+    }
+
+    async fn resolve(&self, address: Address) -> Result<Option<AccountId>, Reply> {
+        let registry = self.registry.clone();
+        let found = self.store.run(move || registry.resolve(&address)).await;
+        found.ok_or_else(stopped)?.map_err(|error| failed(&error))
+    }
+
+    async fn recipient(
+        &self,
+        path: ForwardPath,
+        size: Option<u64>,
+        logged_in: bool,
+    ) -> Result<(), Reply> {
+        let (account, _) = self.owner(path, logged_in).await?;
+        let account = self.store.account(account);
+        let room =
+            self.store.run(move || account.ready().and_then(|()| account.free_bytes())).await;
+        let free = room.ok_or_else(stopped)?.map_err(|error| not_stored(&error))?;
+        if free < FREE_MIN.saturating_add(size.unwrap_or(0)) {
+            return Err(Reply::new(452, Enhanced(4, 3, 1), "The disk is nearly full; try later"));
+        }
+        Ok(())
+    }
+
+    /// Whose mail a recipient's is, and the address to note as Delivered-To.
+    async fn owner(
+        &self,
+        path: ForwardPath,
+        logged_in: bool,
+    ) -> Result<(AccountId, Address), Reply> {
+        let (registry, host) = (self.registry.clone(), self.host.clone());
+        let found = self.store.run(move || find_owner(&registry, &host, path)).await;
+        match found.ok_or_else(stopped)?.map_err(|error| failed(&error))? {
+            Owner::Account(account, address) => Ok((account, address)),
+            Owner::Unknown => {
+                Err(Reply::new(550, Enhanced(5, 1, 1), "Nobody here has this address"))
+            }
+            Owner::Elsewhere if logged_in => Err(Reply::new(
+                550,
+                Enhanced(5, 7, 1),
+                "Sending to other servers is not set up here; mail reaches people on this server only",
+            )),
+            Owner::Elsewhere => {
+                Err(Reply::new(550, Enhanced(5, 7, 1), "We do not take mail for this domain"))
+            }
+        }
+    }
+
+    async fn begin(&mut self, envelope: Box<Envelope>) -> Result<(), Reply> {
+        let mut recipients: Vec<(AccountId, Address)> = Vec::new();
+        for path in &envelope.recipients {
+            let owner = self.owner(path.clone(), envelope.login.is_some()).await?;
+            if recipients.iter().all(|(account, _)| *account != owner.0) {
+                recipients.push(owner);
+            }
+        }
+        let (held, incoming, began) = (Vec::new(), Vec::new(), net::now());
+        self.message = Some(Message { envelope, recipients, held, incoming, began });
+        Ok(())
+    }
+
+    async fn write(&mut self, piece: Vec<u8>) -> Result<(), Reply> {
+        let message = self.message.as_mut().ok_or_else(stopped)?;
+        message.held.extend_from_slice(&piece);
+        let limit = if message.envelope.login.is_some() && message.incoming.is_empty() {
+            // The whole header must be here before it can be completed.
+            crate::mail::header::HEADER_LEN_MAX + HOLD_LEN
+        } else {
+            HOLD_LEN
+        };
+        if message.held.len() < limit { Ok(()) } else { self.flush().await }
+    }
+
+    /// Writes what is held into every recipient's `tmp/`.
+    async fn flush(&mut self) -> Result<(), Reply> {
+        let Some(mut message) = self.message.take() else { return Err(stopped()) };
+        let (store, host) = (self.store.clone(), self.host.clone());
+        let written =
+            self.store.run(move || message.write_out(&store, &host).map(|()| message)).await;
+        self.message = Some(written.ok_or_else(stopped)??);
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), Reply> {
+        self.flush().await?;
+        let Some(message) = self.message.take() else { return Err(stopped()) };
+        let began = message.began;
+        let commits: Vec<_> = (message.recipients.into_iter().zip(message.incoming))
+            .map(|((account, _), incoming)| {
+                let placement = Placement {
+                    target: Target::Inbox,
+                    flags: Flags::default(),
+                    keywords: Vec::new(),
+                };
+                let arrival = incoming.finish(began, 0, vec![placement]);
+                self.store.account(account).commit(vec![arrival], Cause::Delivery)
+            })
+            .collect();
+        let mut result = Ok(());
+        for commit in commits {
+            // All are waited for: one failure must not hide that another is still at work.
+            match commit.await {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => result = Err(not_stored(&error)),
+                None => result = Err(stopped()),
+            }
+        }
+        result
+    }
+}
+
+impl Message {
+    fn write_out(&mut self, store: &Store, host: &Domain) -> Result<(), Reply> {
+        let mut held = std::mem::take(&mut self.held);
+        if self.incoming.is_empty() {
+            if self.envelope.login.is_some() {
+                held = self.complete(&held, host)?;
+            }
+            for (account, address) in &self.recipients {
+                let mut incoming =
+                    store.account(*account).begin().map_err(|error| not_stored(&error))?;
+                incoming
+                    .write(self.trace(host, address, &incoming_id(&incoming)).as_bytes())
+                    .map_err(|error| not_stored(&error))?;
+                self.incoming.push(incoming);
+            }
+        }
+        for incoming in &mut self.incoming {
+            incoming.write(&held).map_err(|error| not_stored(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Adds what a submitted message lacks and takes Bcc out (RFC 6409 §8).
+    fn complete(&self, held: &[u8], host: &Domain) -> Result<Vec<u8>, Reply> {
+        let mut random = [0; 12];
+        rand_bytes(&mut random).map_err(|error| failed(&RegistryError::Keys(error)))?;
+        let left: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let message_id = format!("{left}@{host}");
+        let date = Date { at: self.began, zone_minutes: 0 };
+        submission::complete(held, submission::Additions { date, message_id: &message_id })
+            .ok_or_else(|| Reply::new(554, Enhanced(5, 6, 0), "The header is over 256 KB"))
+    }
+
+    fn trace(&self, host: &Domain, address: &Address, id: &str) -> String {
+        let envelope = &self.envelope;
+        let received = Received {
+            greeting: &envelope.greeting,
+            peer: envelope.login.is_none().then_some(envelope.peer),
+            tls: envelope.tls.as_ref(),
+            by: host.as_str(),
+            with: envelope.protocol,
+            id,
+            recipient: (envelope.recipients.len() == 1).then_some(address),
+            at: Date { at: self.began, zone_minutes: 0 },
+        };
+        return_path(envelope.reverse_path.as_ref()) + &delivered_to(address) + &received.field()
+    }
+}
+
+/// The message's own EMAILID stands in its Received field, so that a log line and a message find each other.
+fn incoming_id(incoming: &Incoming) -> String {
+    format!("x{}", incoming.email_id().hex())
+}
+
+enum Owner {
+    Account(AccountId, Address),
+    Unknown,
+    Elsewhere,
+}
+
+fn find_owner(
+    registry: &Registry,
+    host: &Domain,
+    path: ForwardPath,
+) -> Result<Owner, RegistryError> {
+    let address = match path {
+        ForwardPath::Mailbox(address) => address,
+        ForwardPath::Postmaster => match Address::new("postmaster", host.clone()) {
+            Ok(address) => address,
+            Err(_) => return Ok(Owner::Unknown),
+        },
+    };
+    if let Some(account) = registry.resolve(&address)? {
+        return Ok(Owner::Account(account, address));
+    }
+    let ours = address.domain() == host || registry.is_ours(address.domain())?;
+    if !ours {
+        return Ok(Owner::Elsewhere);
+    }
+    // RFC 5321 §4.5.1: postmaster always reaches a person.
+    if address.user().eq_ignore_ascii_case("postmaster")
+        && let Some(person) = registry.postmaster()?
+    {
+        return Ok(Owner::Account(person.account, address));
+    }
+    Ok(Owner::Unknown)
+}
+
+fn failed(error: &RegistryError) -> Reply {
+    log::error!("service=receive {error}");
+    Reply::new(451, Enhanced(4, 3, 0), "We have a fault here; try later")
+}
+
+fn not_stored(error: &StoreError) -> Reply {
+    log::error!("service=receive not stored: {error}");
+    match error {
+        StoreError::NoSpace => Reply::new(452, Enhanced(4, 3, 1), "The disk is full; try later"),
+        _ => Reply::new(451, Enhanced(4, 3, 0), "The message cannot be kept now; try later"),
+    }
+}
+
+fn stopped() -> Reply {
+    Reply::new(421, Enhanced(4, 3, 2), "The server is stopping; try again in a minute")
+}
