@@ -1,6 +1,6 @@
 //! `pillarbox try`: the whole box on loopback, in a folder of its own, with two accounts, for whoever is curious.
 
-use crate::daemon::{Lock, Plan, Port, Running, Trial, TrialAccount, bind, run};
+use crate::daemon::{Lock, Plan, Port, Running, Trial, TrialAccount, serve};
 use crate::mail::Domain;
 use crate::net::Acceptor;
 use crate::registry::Registry;
@@ -8,14 +8,12 @@ use crate::smtp::ClearText;
 use crate::store::Store;
 use argh::FromArgs;
 use serde::Serialize;
-use smol::LocalExecutor;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// Start a small mail server on loopback, to try it.
@@ -50,22 +48,17 @@ pub fn try_out(words: &TryWords) -> Result<(), Box<dyn Error>> {
     let host = Domain::parse("pillarbox.test").ok_or("the trial domain is no domain")?;
     let plan = Plan { host, clear_text: ClearText::Allowed, tls };
     let store = Arc::new(Store::new(&words.dir));
-    let executor = Rc::new(LocalExecutor::new());
-    smol::block_on(executor.run(async {
-        let mut ports = Vec::new();
-        for (at, port) in (0..).zip(Port::ALL) {
-            let number = if words.port_base == 0 { 0 } else { words.port_base.saturating_add(at) };
-            ports.push(bind(port, SocketAddr::from((Ipv4Addr::LOCALHOST, number))).await?);
-        }
-        let text = if words.json { json(&ports, &trial)? } else { talk(&ports, &trial) };
-        let ready = || {
-            let mut out = std::io::stdout().lock();
-            // Whoever closed the pipe does not want to know.
-            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        };
-        run(&executor, plan, ports, store.clone(), registry.clone(), ready).await?;
-        Ok(())
-    }))
+    let number = |at| if words.port_base == 0 { 0 } else { words.port_base.saturating_add(at) };
+    let address = |at| SocketAddr::from((Ipv4Addr::LOCALHOST, number(at)));
+    let wanted: Vec<_> = Port::ALL.into_iter().zip((0..).map(address)).collect();
+    let ready = |ports: &[Running]| {
+        let text = if words.json { json(ports, &trial) } else { Ok(talk(ports, &trial)) };
+        let mut out = std::io::stdout().lock();
+        // Whoever closed the pipe does not want to know.
+        let _ = out.write_all(text.unwrap_or_default().as_bytes()).and_then(|()| out.flush());
+    };
+    serve(plan, &wanted, store, registry, ready)?;
+    Ok(())
 }
 
 fn json(ports: &[Running], trial: &Trial) -> Result<String, serde_json::Error> {

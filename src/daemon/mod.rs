@@ -7,5 +7,5 @@ mod sessions;
 mod trial;
 
 pub use lock::{Lock, LockError};
-pub use ports::{Plan, Port, Running, StartError, bind, run};
+pub use ports::{Plan, Port, Running, StartError, serve};
 pub use trial::{Trial, TrialAccount, TrialError};

@@ -103,8 +103,27 @@ const CONNECTIONS_EACH_MAX: usize = 200;
 /// How long sessions may take to finish what is being written when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 
+/// Binds every port or none, serves until SIGINT or SIGTERM, then stops in order. `ready` is called when every port
+/// takes connections. Blocks.
+pub fn serve(
+    plan: Plan,
+    wanted: &[(Port, SocketAddr)],
+    store: Arc<Store>,
+    registry: Arc<Registry>,
+    ready: impl FnOnce(&[Running]),
+) -> Result<(), StartError> {
+    let executor = Rc::new(LocalExecutor::new());
+    smol::block_on(executor.run(async {
+        let mut ports = Vec::with_capacity(wanted.len());
+        for &(port, address) in wanted {
+            ports.push(bind(port, address).await?);
+        }
+        run(&executor, plan, ports, store, registry, ready).await
+    }))
+}
+
 /// Binds a port.
-pub async fn bind(port: Port, address: SocketAddr) -> Result<Running, StartError> {
+async fn bind(port: Port, address: SocketAddr) -> Result<Running, StartError> {
     let bound = async {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -125,14 +144,14 @@ struct House {
     sessions: Arc<Sessions<News>>,
 }
 
-/// Serves until SIGINT or SIGTERM, then stops in order. `ready` is called when every port takes connections.
-pub async fn run(
+/// See `serve`.
+async fn run(
     executor: &Rc<LocalExecutor<'static>>,
     plan: Plan,
     ports: Vec<Running>,
     store: Arc<Store>,
     registry: Arc<Registry>,
-    ready: impl FnOnce(),
+    ready: impl FnOnce(&[Running]),
 ) -> Result<(), StartError> {
     let mut signals = Signals::new([Signal::Int, Signal::Term]).map_err(StartError::Signals)?;
     let submission = ports.iter().find(|running| running.port == Port::Submissions);
@@ -142,6 +161,7 @@ pub async fn run(
         House { plan, submission_port, store: store.clone(), registry, sessions: sessions.clone() };
     let house = Arc::new(house);
     let crowd = Crowd::new(CONNECTIONS_MAX, CONNECTIONS_EACH_MAX);
+    ready(&ports);
     let mut listening = Vec::new();
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
@@ -153,7 +173,6 @@ pub async fn run(
             .await;
         }));
     }
-    ready();
     let signal = signals.next().await;
     log::info!("stopping signal={signal:?}");
     for task in listening {
@@ -183,7 +202,7 @@ async fn session(
         return;
     };
     let (_place, news) = house.sessions.enter();
-    let driven = AssertUnwindSafe(serve(&house, port, stream, peer, &news)).catch_unwind().await;
+    let driven = AssertUnwindSafe(converse(&house, port, stream, peer, &news)).catch_unwind().await;
     match driven {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
@@ -214,7 +233,7 @@ async fn refuse(mut stream: TcpStream, port: Port) {
     }
 }
 
-async fn serve(
+async fn converse(
     house: &House,
     port: Port,
     stream: TcpStream,
