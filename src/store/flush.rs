@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 /// Changes wait at most so long,
 pub(super) const FLUSH_AFTER: Duration = Duration::from_secs(5);
-/// and at most so many.
-pub(super) const FLUSH_COUNT: usize = 64;
+/// and at most so many: each transaction rewrites pages of every index, so fewer and larger ones spare the card.
+pub(super) const FLUSH_COUNT: usize = 512;
 /// A folder time this young may hide a change within the same tick of the file system's clock.
 const MTIME_SURE: Duration = Duration::from_secs(2);
 
