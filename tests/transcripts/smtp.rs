@@ -1,56 +1,104 @@
-//! An SMTP server session with a small world: `given role submission`, `given clear text`, `given disk full`,
-//! `given commit fails`. Ann (ann@example.org, password `right`) and Bob live in example.org.
+//! An SMTP server with a small world. Ann (ann@example.org, password `right`) and Bob live in example.org. Words:
+//! `given role submission`, `given clear text`, `given no certificate`, `given disk full`, `given begin fails`,
+//! `given write fails`, `given commit fails`, `given login fails`, `given host foo.com`, `given address x@foo.com`,
+//! `given message size 1000`, `given recipients 3`; `-- stop` is the shutdown, `-- abandoned` holds that a message was
+//! begun and given up, `-- envelope ESMTPS c.example ann@example.org -> bob@example.org` how the last one came.
 
-use super::run::Peer;
-use pillarbox::base::{AccountId, Machine, Output, Step, Timestamp, TlsFacts};
+use super::wire::Protocol;
+use pillarbox::base::AccountId;
 use pillarbox::mail::Domain;
 use pillarbox::smtp::{
-    Answer, Ask, ClearText, Enhanced, ForwardPath, Limits, Login, Reply, Role, Server, Setup,
-    StartTls,
+    Answer, Ask, ClearText, Enhanced, Envelope, ForwardPath, Limits, Login, News, Reply, Role,
+    Server, Setup, StartTls,
 };
-use std::time::Duration;
+use std::sync::Mutex;
 
-pub struct Session {
-    machine: Server,
-    now: Timestamp,
-    closed: bool,
-    disk_full: bool,
-    commit_fails: bool,
-    coming: Vec<u8>,
-    delivered: Option<Vec<u8>>,
+pub struct World {
+    setup: Setup,
+    addresses: Vec<String>,
+    faults: Vec<String>,
+    mail: Mutex<Mail>,
 }
 
-impl Session {
+#[derive(Default)]
+struct Mail {
+    coming: Vec<u8>,
+    delivered: Option<Vec<u8>>,
+    envelope: Option<Envelope>,
+    abandoned: usize,
+}
+
+impl World {
     pub fn new(given: &[String]) -> Self {
-        let is = |word: &str| given.iter().any(|line| line == word);
-        let known =
-            ["role submission", "clear text", "disk full", "commit fails", "no certificate"];
-        assert!(given.iter().all(|line| known.contains(&line.as_str())), "{given:?}");
-        let clear_text = if is("clear text") { ClearText::Allowed } else { ClearText::Refused };
-        let setup = Setup {
+        let mut setup = Setup {
             host: Domain::parse("mx.example.org").unwrap(),
             peer: [192, 0, 2, 1].into(),
-            role: match is("role submission") {
-                true => Role::Submission(clear_text),
-                false => Role::Relay { submission_port: 465 },
-            },
-            start_tls: if is("no certificate") { StartTls::Absent } else { StartTls::Offered },
-            limits: Limits { message_size_max: 1000, recipients_max: 3, ..Limits::default() },
+            role: Role::Relay { submission_port: 465 },
+            start_tls: StartTls::Offered,
+            limits: Limits::default(),
         };
-        Self {
-            machine: Server::new(setup),
-            now: Timestamp::from_seconds(1_700_000_000),
-            closed: false,
-            disk_full: is("disk full"),
-            commit_fails: is("commit fails"),
-            coming: Vec::new(),
-            delivered: None,
+        let mut addresses = vec!["ann@example.org".to_owned(), "bob@example.org".to_owned()];
+        let mut faults = Vec::new();
+        for word in given {
+            match (word.as_str(), word.rsplit_once(' ')) {
+                ("role submission", _) => setup.role = Role::Submission(ClearText::Refused),
+                ("clear text", _) => setup.role = Role::Submission(ClearText::Allowed),
+                ("no certificate", _) => setup.start_tls = StartTls::Absent,
+                (_, Some((_, "full" | "fails"))) => faults.push(word.clone()),
+                (_, Some(("host", host))) => setup.host = Domain::parse(host).unwrap(),
+                (_, Some(("address", address))) => addresses.push(address.to_ascii_lowercase()),
+                (_, Some(("message size", size))) => {
+                    setup.limits.message_size_max = size.parse().unwrap();
+                }
+                (_, Some(("recipients", count))) => {
+                    setup.limits.recipients_max = count.parse().unwrap();
+                }
+                _ => panic!("not understood: given {word}"),
+            }
         }
+        Self { setup, addresses, faults, mail: Mutex::default() }
     }
 
-    fn answer(&mut self, ask: Ask) -> Answer {
-        let refuse = |code, enhanced, text| Answer::Refuse(Reply::new(code, enhanced, text));
+    fn fails(&self, what: &str) -> bool {
+        self.faults.iter().any(|fault| fault == what)
+    }
+
+    fn recipient(&self, path: &ForwardPath) -> Answer {
+        let ForwardPath::Mailbox(to) = path else { return Answer::Accept };
+        let plain = format!("{}@{}", to.user().to_ascii_lowercase(), to.domain());
+        let ours = |address: &String| address.ends_with(&format!("@{}", to.domain()));
+        if self.fails("disk full") {
+            refuse(452, Enhanced(4, 3, 1), "The disk is nearly full")
+        } else if self.addresses.contains(&plain) || plain == "postmaster@example.org" {
+            Answer::Accept
+        } else if self.addresses.iter().any(ours) {
+            refuse(550, Enhanced(5, 1, 1), "Nobody here")
+        } else {
+            refuse(550, Enhanced(5, 7, 1), "Not ours")
+        }
+    }
+}
+
+fn refuse(code: u16, enhanced: Enhanced, text: &'static str) -> Answer {
+    Answer::Refuse(Reply::new(code, enhanced, text))
+}
+
+impl Protocol for World {
+    type Machine = Server;
+    type Ask = Ask;
+    type Answer = Answer;
+    type News = News;
+
+    fn machine(&self) -> Server {
+        Server::new(self.setup.clone())
+    }
+
+    fn answer(&self, ask: Ask) -> Answer {
+        let mut mail = self.mail.lock().unwrap();
         match ask {
+            Ask::Authenticate(_) if self.fails("login fails") => {
+                refuse(454, Enhanced(4, 7, 0), "Try later")
+            }
             Ask::Authenticate(who)
                 if who.authcid == "ann@example.org" && who.password.reveal() == "right" =>
             {
@@ -62,73 +110,62 @@ impl Session {
             {
                 refuse(550, Enhanced(5, 7, 1), "Not your address")
             }
-            Ask::Recipient { .. } if self.disk_full => {
-                refuse(452, Enhanced(4, 3, 1), "The disk is nearly full")
+            Ask::Sender { .. } => Answer::Accept,
+            Ask::Recipient { forward_path, .. } => self.recipient(&forward_path),
+            Ask::Begin(_) if self.fails("begin fails") => {
+                refuse(451, Enhanced(4, 3, 0), "Try later")
             }
-            Ask::Recipient { forward_path: ForwardPath::Mailbox(to), .. } => {
-                match (to.user(), to.domain().as_str()) {
-                    ("ann" | "bob" | "postmaster", "example.org") => Answer::Accept,
-                    (_, "example.org") => refuse(550, Enhanced(5, 1, 1), "Nobody here"),
-                    _ => refuse(550, Enhanced(5, 7, 1), "Not ours"),
-                }
-            }
-            Ask::Write(piece) => {
-                self.coming.extend(piece);
+            Ask::Begin(envelope) => {
+                assert!(mail.coming.is_empty());
+                mail.envelope = Some(*envelope);
                 Answer::Accept
             }
-            Ask::Commit if self.commit_fails => {
-                self.coming.clear();
+            Ask::Write(piece) => {
+                assert!(piece.len() <= 65_536, "a piece of {} bytes", piece.len());
+                mail.coming.extend(piece);
+                if self.fails("write fails") {
+                    mail.coming.clear();
+                    return refuse(452, Enhanced(4, 3, 1), "The disk is full");
+                }
+                Answer::Accept
+            }
+            Ask::Commit if self.fails("commit fails") => {
+                mail.coming.clear();
                 refuse(451, Enhanced(4, 3, 0), "Try later")
             }
             Ask::Commit => {
-                self.delivered = Some(std::mem::take(&mut self.coming));
+                mail.delivered = Some(std::mem::take(&mut mail.coming));
                 Answer::Accept
             }
             Ask::Abandon => {
-                self.coming.clear();
+                mail.coming.clear();
+                mail.abandoned += 1;
                 Answer::Accept
             }
-            Ask::Sender { .. } | Ask::Recipient { .. } | Ask::Begin(_) => Answer::Accept,
         }
-    }
-}
-
-impl Peer for Session {
-    fn receive(&mut self, bytes: &[u8]) {
-        self.machine.receive(bytes);
-    }
-
-    fn pass(&mut self, time: Duration) {
-        self.now = self.now + time;
-    }
-
-    fn tls(&mut self) {
-        self.machine.secured(TlsFacts { version: "TLSv1.3".into(), ..TlsFacts::default() });
-    }
-
-    fn say(&mut self) -> Vec<u8> {
-        let mut said = Vec::new();
-        while !self.closed {
-            match self.machine.step(self.now) {
-                Step::Send(Output::Bytes(bytes)) => said.extend(bytes),
-                Step::Send(Output::File { .. }) => panic!("SMTP sends no files"),
-                Step::Ask(ask) => {
-                    let answer = self.answer(ask);
-                    self.machine.answer(answer);
-                }
-                Step::StartTls | Step::Wait { .. } => break,
-                Step::Compress => panic!("SMTP does not compress"),
-                Step::Close => self.closed = true,
-            }
-        }
-        said
-    }
-
-    fn is_closed(&self) -> bool {
-        self.closed
     }
 
     fn delivered(&self) -> Option<Vec<u8>> {
-        self.delivered.clone()
+        self.mail.lock().unwrap().delivered.clone()
+    }
+
+    fn word(&self, word: &str) -> Result<Vec<News>, String> {
+        let mail = self.mail.lock().unwrap();
+        match word.split_once(' ') {
+            None if word == "stop" => Ok(vec![News::Shutdown]),
+            None if word == "abandoned" && mail.abandoned == 1 && mail.delivered.is_none() => {
+                Ok(Vec::new())
+            }
+            Some(("envelope", expected)) => {
+                let envelope = mail.envelope.as_ref().ok_or("there is no envelope")?;
+                let from = envelope.reverse_path.as_ref().map_or("<>".into(), ToString::to_string);
+                let to: Vec<_> = envelope.recipients.iter().map(ToString::to_string).collect();
+                let (protocol, name) = (envelope.protocol.name(), &envelope.greeting);
+                let found = format!("{protocol} {name} {from} -> {}", to.join(" "));
+                let same = found == expected;
+                if same { Ok(Vec::new()) } else { Err(format!("+ {found}")) }
+            }
+            _ => Err(format!("no such word, or it does not hold: {word}")),
+        }
     }
 }
