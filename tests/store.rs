@@ -512,3 +512,56 @@ fn many_writers_at_once_share_their_syncs_and_lose_nothing() {
     assert_eq!(seen(&account), before);
     closing.close();
 }
+
+#[test]
+fn a_set_far_larger_than_the_mailbox_costs_what_is_there() {
+    let folder = Folder::new("large-set");
+    let (closing, account) = open(&folder);
+    deliver(&account, 1, 0, Flags::default(), &[]);
+    deliver(&account, 2, 0, Flags::default(), &[]);
+    let everything = "1:4294967295";
+    assert_eq!(transfer(&account, "INBOX", everything, "Archive", Way::Move).from, set("1:2"));
+    assert_eq!(
+        store(&account, "Archive", everything, Mode::Add, Flags::SEEN, &[]).changed,
+        set("1:2")
+    );
+    assert_eq!(expunge(&account, "Archive", everything), set("1:2"));
+    closing.close();
+}
+
+#[test]
+fn a_rename_that_no_log_can_hold_is_refused_and_harms_nothing() {
+    let folder = Folder::new("large-rename");
+    let (closing, account) = open(&folder);
+    let long = "x".repeat(200);
+    for number in 0..450 {
+        let name = MailboxName::new(&format!("a/{long}{number}")).unwrap();
+        change(&account, MailboxRequest::Create { name, role: None }).unwrap();
+    }
+    let rename = MailboxRequest::Rename {
+        from: MailboxName::new("a").unwrap(),
+        to: MailboxName::new("b").unwrap(),
+    };
+    let refused = change(&account, rename);
+    assert!(matches!(refused, Err(StoreError::Cannot(_))), "{refused:?}");
+    deliver(&account, 1, 0, Flags::default(), &[]);
+    closing.close();
+}
+
+#[test]
+fn a_first_start_that_was_cut_off_is_done_again() {
+    let folder = Folder::new("first-start");
+    let (store, _) = open(&folder);
+    store.close();
+    // As a cut before the last steps leaves it.
+    std::fs::remove_file(folder.maildir().join("subscriptions")).unwrap();
+    std::fs::remove_dir_all(folder.maildir().join(".Trash")).unwrap();
+    let (store, account) = open(&folder);
+    named(&account, "Trash");
+    // And a mailbox that was deleted by will stays deleted.
+    change(&account, MailboxRequest::Delete { name: MailboxName::new("Junk").unwrap() }).unwrap();
+    store.close();
+    let (store, account) = open(&folder);
+    assert!(account.mailboxes().unwrap().named(&MailboxName::new("Junk").unwrap()).is_none());
+    store.close();
+}

@@ -113,6 +113,12 @@ impl Change {
         matches!(self, Self::Rename { .. } | Self::Delete { .. })
     }
 
+    /// Bytes that its line has at most.
+    pub fn line_len_max(&self) -> usize {
+        // CRC, generation, number, part and MODSEQ at their longest.
+        self.body().len() + 100
+    }
+
     fn body(&self) -> String {
         match self {
             Self::Flags { mailbox, uids, edit } => format!("{mailbox} {uids} {}", edit.text()),
@@ -238,6 +244,7 @@ mod tests {
             let line =
                 LogLine { generation: 3, number: 12, part: (1, 1), change, modseq: ModSeq(77) };
             let text = line.text();
+            assert!(text.len() <= line.change.line_len_max());
             let text = text.strip_suffix('\n').unwrap();
             assert_eq!(LogLine::parse(text), Some(line), "{text}");
             for at in 0..text.len() {

@@ -71,6 +71,12 @@ impl UidSet {
             .is_some_and(|&(_, last)| uid.0 <= last)
     }
 
+    /// Is any from `first` to `last` in?
+    pub fn touches(&self, first: Uid, last: Uid) -> bool {
+        let from = self.ranges.partition_point(|&(_, end)| end < first.0);
+        self.ranges.get(from).is_some_and(|&(start, _)| start <= last.0)
+    }
+
     /// The ranges, rising.
     pub fn ranges(&self) -> impl DoubleEndedIterator<Item = (Uid, Uid)> + '_ {
         self.ranges.iter().map(|&(first, last)| (Uid(first), Uid(last)))
@@ -208,6 +214,8 @@ mod tests {
         let mixed: UidSet = [5, 1, 2, 3, 5, 9].into_iter().map(Uid).collect();
         assert_eq!(mixed.to_string(), "1:3,5,9");
         assert_eq!(mixed.len(), 5);
+        assert!(mixed.touches(Uid(4), Uid(5)) && !mixed.touches(Uid(6), Uid(8)));
+        assert!(!mixed.touches(Uid(10), Uid(99)) && mixed.touches(Uid(2), Uid(2)));
         assert!(mixed.contains(Uid(2)) && !mixed.contains(Uid(4)) && !mixed.contains(Uid(10)));
     }
 

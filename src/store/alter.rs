@@ -23,14 +23,12 @@ impl Core {
         request: &FlagsRequest,
     ) -> Result<Stored, StoreError> {
         self.writable()?;
-        let mut flags = request.flags;
-        for name in &request.keywords {
-            match self.next.text.keyword(name) {
-                Some(flag) => flags = flags.union(flag),
-                None if request.mode == Mode::Remove => {}
-                None => flags = flags.union(self.new_keyword(name)?),
-            }
-        }
+        let known = |name: &&String| {
+            // What nobody has needs no letter to be taken away.
+            request.mode != Mode::Remove || self.next.text.keyword(name).is_some()
+        };
+        let names: Vec<String> = request.keywords.iter().filter(known).cloned().collect();
+        let flags = request.flags.union(self.keyword_flags(group, out, &names)?);
         let edit = match request.mode {
             Mode::Add => FlagEdit::Add(flags),
             Mode::Remove => FlagEdit::Remove(flags),
@@ -103,7 +101,7 @@ impl Core {
                     self.dirty.flags.entry(mailbox).or_default().insert(entry.uid, *entry);
                 }
             }
-            self.follow.renames.insert((mailbox, entry.uid), at);
+            self.follow.rename((mailbox, entry.uid), at);
         }
         drop(pending);
         self.dirty.folder(mailbox);
@@ -111,7 +109,12 @@ impl Core {
     }
 
     /// Gives a keyword a letter that no file bears, durable before any line or name uses it.
-    fn new_keyword(&mut self, name: &str) -> Result<Flags, StoreError> {
+    fn new_keyword(
+        &mut self,
+        group: &mut Group,
+        out: &dyn Publish,
+        name: &str,
+    ) -> Result<Flags, StoreError> {
         let free = |text: &AccountText, used: Flags| {
             (0..26).find(|&index| {
                 !text.keywords.contains_key(&index) && used.both(Flags::keyword(index)).is_empty()
@@ -123,7 +126,7 @@ impl Core {
             Some(index) => index,
             None => {
                 // A letter is free again when no name and no line uses it.
-                self.follow_all();
+                self.follow_committed(group, out);
                 let used = self.used_flags()?;
                 text.keywords.retain(|&index, _| !used.both(Flags::keyword(index)).is_empty());
                 free(&text, used).ok_or(StoreError::KeywordLimit)?
@@ -146,12 +149,17 @@ impl Core {
     }
 
     /// Keywords by name as flags, new ones with new letters.
-    pub fn keyword_flags(&mut self, names: &[String]) -> Result<Flags, StoreError> {
+    pub fn keyword_flags(
+        &mut self,
+        group: &mut Group,
+        out: &dyn Publish,
+        names: &[String],
+    ) -> Result<Flags, StoreError> {
         let mut flags = Flags::default();
         for name in names {
             let flag = match self.next.text.keyword(name) {
                 Some(flag) => flag,
-                None => self.new_keyword(name)?,
+                None => self.new_keyword(group, out, name)?,
             };
             flags = flags.union(flag);
         }
@@ -168,15 +176,9 @@ impl Core {
         self.writable()?;
         let mailbox = request.mailbox;
         let array = self.load(mailbox)?;
-        let mut gone = UidSet::default();
-        for (first, last) in request.uids.ranges() {
-            let entries = array.iter_from(array.seq_from(first)).map(|(_, entry)| entry);
-            for entry in entries.take_while(|entry| entry.uid <= last) {
-                if entry.flags.contains(request.only) {
-                    gone.insert(entry.uid);
-                }
-            }
-        }
+        let may_go = |entry: &Entry| entry.flags.contains(request.only);
+        let gone: UidSet =
+            array.within(&request.uids).filter(may_go).map(|entry| entry.uid).collect();
         for uids in gone.pieces(PART_MAX) {
             self.make_room(group, out);
             let modseq = self.forget(mailbox, &uids)?;
@@ -200,7 +202,7 @@ impl Core {
                 }
                 Some(At::New | At::Cur) | None => (mailbox, uid),
             };
-            self.follow.doomed.insert(place, at);
+            self.follow.doom(place, at);
         }
         drop(pending);
         self.dirty.expunged.push((mailbox, uids.clone(), modseq));
@@ -217,7 +219,7 @@ impl Core {
         self.writable()?;
         let validity = self.next.get(request.to).ok_or(StoreError::NoMailbox)?.validity;
         let array = self.load(request.from)?;
-        let there: UidSet = request.uids.iter().filter(|&uid| array.find(uid).is_some()).collect();
+        let there: UidSet = array.within(&request.uids).map(|entry| entry.uid).collect();
         let mut done = Transferred { validity, from: UidSet::default(), to: UidSet::default() };
         if there.is_empty() {
             return Ok(done);
@@ -272,7 +274,7 @@ impl Core {
                     group.link(Link { from: (there, physical), to: (to, uid), name });
                 }
                 Way::Move => {
-                    self.follow.renames.insert((to, uid), at);
+                    self.follow.rename((to, uid), at);
                     self.follow.renames.remove(&(from, old_uid));
                 }
             }

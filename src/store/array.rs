@@ -99,6 +99,14 @@ impl Array {
         self.iter_from(1)
     }
 
+    /// Those of a set that are there, rising. The set may be far larger than the mailbox (`1:*`).
+    pub fn within<'a>(&'a self, uids: &'a UidSet) -> impl Iterator<Item = Entry> + 'a {
+        uids.ranges().flat_map(|(first, last)| {
+            let entries = self.iter_from(self.seq_from(first)).map(|(_, entry)| entry);
+            entries.take_while(move |entry| entry.uid <= last)
+        })
+    }
+
     /// Appends one whose UID is above all others.
     pub fn push(&mut self, entry: Entry) {
         let inner = Arc::make_mut(&mut self.inner);
@@ -141,7 +149,8 @@ impl Array {
         let mut removed = Vec::new();
         let inner = Arc::make_mut(&mut self.inner);
         for chunk in &mut inner.chunks {
-            if chunk.iter().any(|entry| uids.contains(entry.uid)) {
+            let (first, last) = (chunk.first().map(|e| e.uid), chunk.last().map(|e| e.uid));
+            if first.zip(last).is_some_and(|(first, last)| uids.touches(first, last)) {
                 Arc::make_mut(chunk).retain(|entry| {
                     let hit = uids.contains(entry.uid);
                     if hit {

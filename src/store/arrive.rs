@@ -19,12 +19,17 @@ impl Core {
         &mut self,
         group: &mut Group,
         out: &dyn Publish,
-        arrivals: Vec<Arrival>,
+        mut arrivals: Vec<Arrival>,
         cause: Cause,
     ) -> Result<Vec<Placed>, StoreError> {
         self.writable()?;
         if group.is_full() {
             self.commit(std::mem::take(group), out);
+        }
+        for placement in arrivals.iter_mut().flat_map(|arrival| &mut arrival.placements) {
+            let keywords = std::mem::take(&mut placement.keywords);
+            let flags = self.keyword_flags(group, out, &keywords)?;
+            placement.flags = placement.flags.union(flags);
         }
         let mut ready = Vec::new();
         let mut names = Vec::new();
@@ -116,7 +121,7 @@ impl Core {
         placement: &Placement,
         facts: &Facts,
     ) -> Result<(Row, Sub, Vec<u8>), StoreError> {
-        let flags = placement.flags.union(self.keyword_flags(&placement.keywords)?);
+        let flags = placement.flags;
         let uid = self.give_uids(mailbox, 1)?;
         let validity = self.next.get(mailbox).ok_or(StoreError::NoMailbox)?.validity;
         let stem = Stem {

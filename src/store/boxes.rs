@@ -9,7 +9,7 @@ use super::folders::Folders;
 use super::mailbox::Mailbox;
 use super::op::{MailboxRequest, TransferRequest, Way};
 use crate::maildir::{
-    Change, FolderText, MailboxId, MailboxName, Role, Uid, UidSet, subscriptions_text,
+    Change, ChangeLog, FolderText, MailboxId, MailboxName, Role, Uid, UidSet, subscriptions_text,
 };
 use std::sync::{Arc, PoisonError};
 
@@ -178,12 +178,16 @@ impl Core {
         if self.next.named(to).is_some() {
             return Err(StoreError::MailboxExists);
         }
-        self.catch_up()?;
-        self.create_above(group, to, cause)?;
-        let modseq = self.advance();
         let changes: Vec<Change> = (renames.iter())
             .map(|(mailbox, _, name)| Change::Rename { mailbox: *mailbox, to: name.clone() })
             .collect();
+        // The lines of one command stand in one log.
+        if changes.iter().map(Change::line_len_max).sum::<usize>() > ChangeLog::capacity() / 2 {
+            return Err(StoreError::Cannot("too many mailboxes lie below this one to rename it"));
+        }
+        self.catch_up()?;
+        self.create_above(group, to, cause)?;
+        let modseq = self.advance();
         group.commands_together(changes, modseq);
         for (mailbox, from, to) in &renames {
             let mut state = Mailbox::clone(self.next.get(*mailbox).ok_or(StoreError::NoMailbox)?);
@@ -195,8 +199,7 @@ impl Core {
         }
         self.commit(std::mem::take(group), out);
         self.writable()?;
-        let moved = renames.iter().try_for_each(|(mailbox, from, to)| {
-            self.folders.remove(mailbox);
+        let moved = renames.iter().try_for_each(|(_, from, to)| {
             let (from, to) = (from.folder(), to.folder());
             self.maildir.rename_new(from.as_bytes(), &self.maildir, to.as_bytes())
         });
@@ -252,9 +255,7 @@ impl Core {
     }
 
     pub fn forget_mailbox(&mut self, mailbox: MailboxId) {
-        self.folders.remove(&mailbox);
-        self.common.expected.remove(mailbox);
-        self.common.pending.lock().unwrap_or_else(PoisonError::into_inner).forget_mailbox(mailbox);
+        self.common.forget(mailbox);
         self.dirty.folder(mailbox);
         self.dirty.folders.remove(&mailbox);
         self.dirty.deleted.insert(mailbox);

@@ -47,13 +47,12 @@ pub(super) struct Link {
 impl Group {
     pub fn command(&mut self, change: Change, modseq: ModSeq) {
         let changes = change.split();
-        self.lines_len += changes.len() * 900;
-        self.commands.push((changes, modseq));
+        self.commands_together(changes, modseq);
     }
 
     /// Changes that count only together.
     pub fn commands_together(&mut self, changes: Vec<Change>, modseq: ModSeq) {
-        self.lines_len += changes.len() * 900;
+        self.lines_len += changes.iter().map(Change::line_len_max).sum::<usize>();
         self.commands.push((changes, modseq));
     }
 

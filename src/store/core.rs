@@ -16,6 +16,7 @@ use crate::maildir::{
     UniqueSource,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -32,6 +33,8 @@ pub(super) const SUBSCRIPTIONS: &[u8] = b"subscriptions";
 /// Shared between an account's committer and those who read.
 #[derive(Debug, Default)]
 pub(super) struct Common {
+    /// Open folders; a handle outlives a rename.
+    folders: Mutex<HashMap<MailboxId, Folders>>,
     /// Rows that the index does not have yet.
     pub pending: Mutex<Pending>,
     /// The first UID of each mailbox that no session has had as `\Recent`.
@@ -40,12 +43,31 @@ pub(super) struct Common {
     pub expected: Arc<Expected>,
 }
 
+impl Common {
+    /// The open folders of a mailbox.
+    pub fn folders(&self, maildir: &Dir, mailbox: &Mailbox) -> io::Result<Folders> {
+        let mut open = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folders) = open.get(&mailbox.id) {
+            return Ok(folders.clone());
+        }
+        let folders = Folders::open(maildir, &mailbox.name)?;
+        open.insert(mailbox.id, folders.clone());
+        Ok(folders)
+    }
+
+    /// A mailbox is gone.
+    pub fn forget(&self, mailbox: MailboxId) {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).remove(&mailbox);
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).forget_mailbox(mailbox);
+        self.expected.remove(mailbox);
+    }
+}
+
 pub(super) struct Core {
     pub id: AccountId,
     pub path: PathBuf,
     pub maildir: Dir,
     pub tmp: Dir,
-    pub folders: HashMap<MailboxId, Folders>,
     pub log: ChangeLog,
     pub index: Index,
     /// The state with everything that is being committed; sessions see it after the sync.
@@ -84,15 +106,10 @@ impl Core {
     }
 
     /// The open folders of a mailbox.
-    pub fn folders(&mut self, id: MailboxId) -> Result<Folders, StoreError> {
-        if let Some(folders) = self.folders.get(&id) {
-            return Ok(folders.clone());
-        }
-        let name = &self.next.get(id).ok_or(StoreError::NoMailbox)?.name;
-        let folders = Folders::open(&self.maildir, name)
-            .map_err(|error| StoreError::io(&format!("open mailbox {name}"), &error))?;
-        self.folders.insert(id, folders.clone());
-        Ok(folders)
+    pub fn folders(&self, id: MailboxId) -> Result<Folders, StoreError> {
+        let mailbox = self.next.get(id).ok_or(StoreError::NoMailbox)?;
+        let open = self.common.folders(&self.maildir, mailbox);
+        open.map_err(|error| StoreError::io(&format!("open mailbox {}", mailbox.name), &error))
     }
 
     /// The mailbox's messages; from rows if nobody has needed them yet.

@@ -1,22 +1,38 @@
 //! File names follow what the change log says, in batches: first renames across folders, with their folders synced
 //! target before source, then renames within folders and unlinks. The other order loses mail in a power cut.
 
+use super::commit::{Group, Publish};
 use super::core::Core;
 use super::error::StoreError;
 use super::folders::{Folders, Sub};
+use super::pending::FOLLOW_AFTER;
 use super::row::{At, Row};
 use crate::maildir::{Flags, MailboxId, ModSeq, Uid};
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How long after a message's last change its name follows: what is read, answered and moved within it is renamed once.
-pub(super) const FOLLOW_AFTER: Duration = Duration::from_secs(30);
 /// At most this many names in a second, when nothing presses.
 pub(super) const FOLLOW_BATCH: usize = 500;
 
 impl Core {
+    /// What has waited long enough follows, one batch.
+    pub fn follow_due(&mut self) {
+        if let Some(due) = Instant::now().checked_sub(FOLLOW_AFTER) {
+            self.follow_some(Some(due), FOLLOW_BATCH);
+        }
+        self.follow.batch_done();
+    }
+
+    /// The same as `follow_all` for whoever has an open group: no name follows a line that is not on the disk.
+    pub fn follow_committed(&mut self, group: &mut Group, out: &dyn Publish) {
+        if !group.is_empty() {
+            self.commit(std::mem::take(group), out);
+        }
+        self.follow_all();
+    }
+
     /// Everything that waits follows now, and a new generation of the change log begins.
     pub fn follow_all(&mut self) {
         while !self.follow.renames.is_empty() || !self.follow.doomed.is_empty() {
@@ -25,6 +41,7 @@ impl Core {
             }
         }
         self.follow_some(None, 0);
+        self.follow.batch_done();
         self.begin_generation();
     }
 

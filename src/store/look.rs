@@ -28,7 +28,7 @@ impl Core {
         mailbox: MailboxId,
     ) -> Result<Looked, StoreError> {
         self.writable()?;
-        self.follow_all();
+        self.follow_committed(group, out);
         self.flush();
         self.writable()?;
         let Some(state) = self.next.get(mailbox).cloned() else { return Ok(Looked::Done) };
@@ -142,9 +142,13 @@ impl Core {
     }
 
     /// Mailboxes that another program made, renamed or removed.
-    pub fn look_at_mailboxes(&mut self, group: &mut Group) -> Result<Vec<MailboxId>, StoreError> {
+    pub fn look_at_mailboxes(
+        &mut self,
+        group: &mut Group,
+        out: &dyn Publish,
+    ) -> Result<(), StoreError> {
         self.writable()?;
-        self.follow_all();
+        self.follow_committed(group, out);
         self.flush();
         let on_disk = self.mailboxes_on_disk()?;
         let ids: Vec<MailboxId> =
@@ -158,7 +162,6 @@ impl Core {
                 group.event(modseq, Cause::Outside, What::Deleted { mailbox, name });
             }
         }
-        let mut looks = Vec::new();
         for (name, text) in on_disk {
             let known = text.as_ref().and_then(|text| self.next.get(text.mailbox)).cloned();
             match known {
@@ -166,7 +169,6 @@ impl Core {
                 Some(mailbox) if !ids_has_two(&ids, mailbox.id) => {
                     let mut state = super::mailbox::Mailbox::clone(&mailbox);
                     state.name = name.clone();
-                    self.folders.remove(&mailbox.id);
                     self.next.insert(state);
                     self.dirty.folder(mailbox.id);
                     let modseq = self.advance();
@@ -184,11 +186,10 @@ impl Core {
                     let modseq = self.next.modseq;
                     let mailbox = text.mailbox;
                     group.event(modseq, Cause::Outside, What::Created { mailbox, name });
-                    looks.push(mailbox);
                 }
             }
         }
-        Ok(looks)
+        Ok(())
     }
 }
 

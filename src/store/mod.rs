@@ -17,6 +17,7 @@ mod folders;
 mod follow;
 mod incoming;
 mod index;
+mod leader;
 mod look;
 mod mailbox;
 mod op;

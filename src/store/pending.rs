@@ -4,7 +4,7 @@ use super::array::Entry;
 use super::row::{At, Row};
 use crate::maildir::{Flags, MailboxId, ModSeq, Uid, UidSet};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Rows that the index does not have yet. Readers look here first, then in the index.
 #[derive(Debug, Default)]
@@ -69,7 +69,16 @@ pub(super) struct Follow {
     pub doomed: BTreeMap<(MailboxId, Uid), Instant>,
     /// Mailboxes whose `cur/` has links that are not synced.
     pub linked: BTreeSet<MailboxId>,
+    /// No change that waits is older than this.
+    oldest: Option<Instant>,
+    /// When the next batch may come.
+    not_before: Option<Instant>,
 }
+
+/// How long after a message's last change its name follows: what is read, answered and moved within it is renamed once.
+pub(super) const FOLLOW_AFTER: Duration = Duration::from_secs(30);
+/// Between two batches.
+const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 
 impl Follow {
     pub fn is_empty(&self) -> bool {
@@ -86,9 +95,28 @@ impl Follow {
         self.doomed.range(range).map(|(&(_, uid), _)| uid).chain(moved).collect()
     }
 
-    /// The earliest change that waits.
-    pub fn oldest(&self) -> Option<Instant> {
-        self.renames.values().chain(self.doomed.values()).min().copied()
+    /// A message's name must follow.
+    pub fn rename(&mut self, key: (MailboxId, Uid), at: Instant) {
+        self.oldest.get_or_insert(at);
+        self.renames.insert(key, at);
+    }
+
+    /// A file must go.
+    pub fn doom(&mut self, key: (MailboxId, Uid), at: Instant) {
+        self.oldest.get_or_insert(at);
+        self.doomed.insert(key, at);
+    }
+
+    /// When the next batch is due; it may find that nothing has waited long enough yet.
+    pub fn due(&self) -> Option<Instant> {
+        let due = self.oldest? + FOLLOW_AFTER;
+        Some(self.not_before.map_or(due, |pause| due.max(pause)))
+    }
+
+    /// A batch is done: what waits now is counted anew.
+    pub fn batch_done(&mut self) {
+        self.oldest = self.renames.values().chain(self.doomed.values()).min().copied();
+        self.not_before = Some(Instant::now() + FOLLOW_PAUSE);
     }
 }
 

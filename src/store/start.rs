@@ -19,7 +19,7 @@ use crate::maildir::{
     AccountText, ChangeLog, Dir, FileName, Flags, FolderText, Kind, LogLine, MailboxId,
     MailboxName, ModSeq, Role, Uid, UidSet, UniqueSource, parse_subscriptions,
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -75,7 +75,6 @@ impl Core {
             path: path.to_owned(),
             maildir,
             tmp,
-            folders: HashMap::new(),
             log,
             index,
             next: super::mailbox::Mailboxes::default(),
@@ -269,7 +268,8 @@ impl Core {
 
     /// INBOX and one mailbox a role are there from the start; a role whose mailbox was deleted does not come back.
     fn default_mailboxes(&mut self) -> Result<(), StoreError> {
-        if self.next.iter().count() > 1 {
+        // The list of subscriptions is written last, so a first start that was cut off is done again.
+        if self.maildir.has(SUBSCRIPTIONS) {
             return Ok(());
         }
         let mut group = Group::default();

@@ -20,6 +20,8 @@ struct State {
     places: HashMap<WatchId, Option<(MailboxId, Sub)>>,
     ids: HashMap<(MailboxId, Sub), WatchId>,
     notes: HashMap<(WatchId, bool, Vec<u8>), u32>,
+    /// To be looked at once more.
+    again: BTreeSet<MailboxId>,
 }
 
 /// Where another program has been.
@@ -88,10 +90,17 @@ impl Expected {
         self.note(mailbox, sub, false, name);
     }
 
+    /// A mailbox changed while it was looked at: it is named by the next call of `strangers`, not at once, so that a busy
+    /// stranger cannot keep the committer busy.
+    pub fn again(&self, mailbox: MailboxId) {
+        self.lock().again.insert(mailbox);
+    }
+
     /// What others did since the last call. Does not wait.
     pub fn strangers(&self) -> std::io::Result<Strangers> {
-        let mut strangers = Strangers::default();
         let mut state = self.lock();
+        let mailboxes = std::mem::take(&mut state.again);
+        let mut strangers = Strangers { mailboxes, anywhere: false };
         let State { watch: Some(watch), places, notes, .. } = &mut *state else {
             return Ok(strangers);
         };
