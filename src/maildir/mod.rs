@@ -26,5 +26,5 @@ pub use texts::{
     AccountText, FORWARDED, FolderText, Role, TextError, parse_subscriptions, subscriptions_text,
 };
 pub use uid_set::UidSet;
-pub use unique::{AHEAD, UniqueSource};
+pub use unique::UniqueSource;
 pub use watch::{Seen, Watch, WatchId};

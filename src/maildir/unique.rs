@@ -5,7 +5,7 @@ use super::ids::Unique;
 use crate::base::Timestamp;
 
 /// An hour of microseconds: how far `unique-at-least` is raised ahead of what was given.
-pub const AHEAD: u64 = 3_600_000_000;
+const AHEAD: u64 = 3_600_000_000;
 
 /// Gives rising numbers below a durable limit.
 #[derive(Debug)]
@@ -20,10 +20,11 @@ impl UniqueSource {
         Self { last: at_least, limit: at_least }
     }
 
-    /// The next, above all before. The caller must have raised the limit (`wants_limit`) if this is at or above it.
+    /// The next, above all before. After a quiet night the clock is past the durable limit: then the numbers go on from
+    /// the last one, so that nobody waits for the limit to be raised.
     pub fn next(&mut self, now: Timestamp) -> Unique {
-        let clock = u64::try_from(now.micros()).unwrap_or(0);
-        self.last = clock.max(self.last.saturating_add(1));
+        let clock = u64::try_from(now.micros()).ok().filter(|&clock| clock < self.limit);
+        self.last = clock.unwrap_or(0).max(self.last.saturating_add(1));
         Unique(self.last)
     }
 
@@ -53,6 +54,10 @@ mod tests {
         assert_eq!(source.wants_limit(late), None);
         assert_eq!(source.next(late), Unique(5_000_000));
         assert_eq!(source.next(Timestamp::from_seconds(2)), Unique(5_000_001));
+        let next_day = Timestamp::from_seconds(90_000);
+        assert_eq!(source.next(next_day), Unique(5_000_002), "the clock is past the limit");
+        source.raised(source.wants_limit(next_day).unwrap());
+        assert_eq!(source.next(next_day), Unique(90_000_000_000));
         assert_eq!(UniqueSource::new(77).next(Timestamp::from_seconds(-1)), Unique(78));
     }
 }

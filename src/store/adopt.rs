@@ -1,14 +1,16 @@
-//! Files that other programs brought get a UID and a name of ours, before any client hears of them.
+//! Files that other programs brought or renamed get a UID and a name of ours, before any client hears of them.
 
 use super::arrive::{hash, thread};
 use super::core::{Core, now};
 use super::error::StoreError;
 use super::folders::{Folders, Sub};
+use super::mailbox::Mailbox;
 use super::row::Row;
-use super::survey::Found;
+use super::survey::{Found, Survey};
 use super::text::Reader;
 use crate::mail::Scanner;
-use crate::maildir::{Folder, MailboxId, Placing, Uid, in_cur};
+use crate::maildir::{Folder, MailboxId, Placing, Uid, UidSet, in_cur};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::sync::PoisonError;
@@ -108,5 +110,61 @@ impl Core {
             thread: thread(&seen.card, email_id),
             stem: parsed.as_ours().is_none().then_some(stem),
         }))
+    }
+
+    /// Names that lost our place field get it back.
+    pub fn put_back(
+        &mut self,
+        mailbox: &Mailbox,
+        folders: &Folders,
+        survey: &mut Survey,
+        known: &BTreeMap<Uid, Row>,
+        returned: Vec<(Uid, Found)>,
+    ) -> Result<(), StoreError> {
+        let any = !returned.is_empty();
+        for (uid, found) in returned {
+            let Some(row) = known.get(&uid) else { continue };
+            let name = row.cur_name(mailbox.validity, found.parsed().flags);
+            self.rename_own(
+                (mailbox.id, found.sub, folders, &found.name),
+                (mailbox.id, folders, &name),
+            )?;
+            let sub = Sub::Cur;
+            survey.placed.insert(uid, Found { sub, name, inode: found.inode });
+        }
+        if any { self.sync_all(&BTreeSet::from([mailbox.id])) } else { Ok(()) }
+    }
+
+    pub fn report_strange(&self, mailbox: &Mailbox, survey: &Survey) {
+        if survey.strange > 0 {
+            log::warn!(
+                "account={} mailbox={} strange={} links, FIFOs or folders lie among the messages; they are not served",
+                self.id,
+                mailbox.name,
+                survey.strange
+            );
+        }
+    }
+
+    /// Adopts foreign files into a mailbox; their names are synced before this returns.
+    pub fn adopt_all(
+        &mut self,
+        mailbox: MailboxId,
+        folders: &Folders,
+        foreign: &[Found],
+    ) -> Result<UidSet, StoreError> {
+        let mut rows = Vec::new();
+        let modseq = if foreign.is_empty() { self.next.modseq } else { self.advance() };
+        for found in foreign {
+            if let Some(row) = self.adopt(mailbox, folders, found)? {
+                rows.push(Row { modseq, ..row });
+            }
+        }
+        if !rows.is_empty() {
+            self.sync_all(&BTreeSet::from([mailbox]))?;
+        }
+        let uids = rows.iter().map(|row| row.uid).collect();
+        self.arrive_rows(mailbox, rows)?;
+        Ok(uids)
     }
 }

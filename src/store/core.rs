@@ -3,9 +3,10 @@
 
 use super::array::{Array, Entry};
 use super::cards::Cards;
+use super::columns::FolderRow;
 use super::error::StoreError;
 use super::folders::{Folders, Sub, find_name};
-use super::index::{FolderRow, Index};
+use super::index::Index;
 use super::mailbox::{Mailbox, Mailboxes};
 use super::pending::{Dirty, Follow, Pending};
 use super::row::{At, Row};

@@ -1,7 +1,7 @@
 //! The index and the cards are told what has happened: one transaction for many changes, never synced for an answer.
 
+use super::columns::CleanMark;
 use super::core::Core;
-use super::index::CleanMark;
 use super::mailbox::Mailbox;
 use super::pending::Dirty;
 use std::sync::{Arc, PoisonError};

@@ -2,9 +2,11 @@
 //! never synced for an answer, nothing is removed from the disk because it says so, and when it is lost or damaged it is made anew.
 
 use super::array::Entry;
+use super::columns::{COLUMNS, CleanMark, FolderRow, PLACE_NEW, PLACE_NUL, Sql, number};
+use super::index_writer::Writer;
 use super::row::{At, Row};
-use crate::maildir::{Flags, MailboxId, MailboxName, ModSeq, Uid, UidSet, UidValidity, Unique};
-use rusqlite::{Connection, OptionalExtension, Params, Statement, Transaction, params};
+use crate::maildir::{Flags, MailboxId, MailboxName, ModSeq, Uid, UidValidity, Unique};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::path::{Path, PathBuf};
 
 /// A connection, for one thread at a time.
@@ -12,40 +14,6 @@ use std::path::{Path, PathBuf};
 pub struct Index {
     db: Connection,
 }
-
-/// A mailbox as the index knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the columns of the table, named as elsewhere")]
-pub struct FolderRow {
-    pub mailbox: MailboxId,
-    pub name: MailboxName,
-    pub validity: UidValidity,
-    pub uidnext: Uid,
-    pub modseq: ModSeq,
-    /// Expunged UIDs are known from here on; before it, every missing one counts.
-    pub known_since: ModSeq,
-    pub count: u32,
-    pub unseen: u32,
-    /// Sequence number of the first message without `\Seen`.
-    pub first_unseen: Option<u32>,
-    pub bytes: u64,
-    /// The first UID that no session has had as `\Recent`.
-    pub recent_from: Uid,
-    /// Nanoseconds since 1970 when the list was last known to agree; 0 if that is not known.
-    pub cur_mtime: i64,
-    pub new_mtime: i64,
-}
-
-/// What an orderly stop leaves, so that the next start lists nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CleanMark {
-    /// The change log's generation; fits only while no line follows its head.
-    pub generation: u64,
-    /// The account's MODSEQ.
-    pub modseq: ModSeq,
-}
-
-type Sql<T> = rusqlite::Result<T>;
 
 const VERSION: i64 = 1;
 const SCHEMA: &str = "
@@ -64,12 +32,6 @@ CREATE INDEX messages_thread ON messages(thread);
 CREATE TABLE expunged(folder INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, modseq INTEGER NOT NULL,
   PRIMARY KEY(folder, first, modseq)) WITHOUT ROWID;
 ";
-
-const PLACE_CUR: i64 = 0;
-const PLACE_NEW: i64 = 1;
-const PLACE_NUL: i64 = 4;
-
-const COLUMNS: &str = "uid, flags, nameflags, modseq, place, date, zone, saved, size, emailid, msgid, thread, foreign_name";
 
 impl Index {
     /// Opens or makes the file. One that is damaged or of another version is removed and made anew.
@@ -123,7 +85,7 @@ impl Index {
     /// All of a change of rows goes in one transaction.
     pub fn write<T>(&mut self, work: impl FnOnce(&Writer<'_>) -> Sql<T>) -> Sql<T> {
         let transaction = self.db.transaction()?;
-        let result = work(&Writer { db: &transaction })?;
+        let result = work(&Writer::new(&transaction))?;
         transaction.commit()?;
         Ok(result)
     }
@@ -234,164 +196,6 @@ impl Index {
     }
 }
 
-/// A write under way.
-pub struct Writer<'a> {
-    db: &'a Transaction<'a>,
-}
-
-impl Writer<'_> {
-    fn run(&self, sql: &str, params: impl Params) -> Sql<usize> {
-        self.statement(sql)?.execute(params)
-    }
-
-    fn statement(&self, sql: &str) -> Sql<rusqlite::CachedStatement<'_>> {
-        self.db.prepare_cached(sql)
-    }
-
-    /// Sets a mailbox's row.
-    pub fn folder(&self, row: &FolderRow) -> Sql<()> {
-        self.run(
-            "INSERT INTO folders(mailboxid, name, uidvalidity, uidnext, modseq, known_since, count, unseen, first_unseen,
-             bytes, recent_from, cur_mtime, new_mtime) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)
-             ON CONFLICT(mailboxid) DO UPDATE SET name=excluded.name, uidvalidity=excluded.uidvalidity,
-             uidnext=excluded.uidnext, modseq=excluded.modseq, known_since=excluded.known_since, count=excluded.count,
-             unseen=excluded.unseen, first_unseen=excluded.first_unseen, bytes=excluded.bytes,
-             recent_from=excluded.recent_from, cur_mtime=excluded.cur_mtime, new_mtime=excluded.new_mtime",
-            params![
-                row.mailbox.0.0.cast_signed(),
-                row.name.as_str(),
-                row.validity.0,
-                row.uidnext.0,
-                signed(row.modseq.0),
-                signed(row.known_since.0),
-                row.count,
-                row.unseen,
-                row.first_unseen,
-                signed(row.bytes),
-                row.recent_from.0,
-                row.cur_mtime,
-                row.new_mtime,
-            ],
-        )?;
-        Ok(())
-    }
-
-    fn folder_number(&self, mailbox: MailboxId) -> Sql<i64> {
-        self.statement("SELECT id FROM folders WHERE mailboxid=?")?
-            .query_row([mailbox.0.0.cast_signed()], |row| row.get(0))
-    }
-
-    /// Forgets a mailbox with all its rows.
-    pub fn remove_folder(&self, mailbox: MailboxId) -> Sql<()> {
-        let Some(folder) = self.folder_number(mailbox).optional()? else { return Ok(()) };
-        self.run("DELETE FROM messages WHERE folder=?", [folder])?;
-        self.run("DELETE FROM expunged WHERE folder=?", [folder])?;
-        self.run("DELETE FROM folders WHERE id=?", [folder])?;
-        Ok(())
-    }
-
-    /// Sets rows of a mailbox whose own row is there. `At::Elsewhere` is not for the index: such rows wait.
-    pub fn messages<'r>(
-        &self,
-        mailbox: MailboxId,
-        rows: impl IntoIterator<Item = &'r Row>,
-    ) -> Sql<()> {
-        let folder = self.folder_number(mailbox)?;
-        let mut insert: Statement<'_> = self.db.prepare(&format!(
-            "INSERT OR REPLACE INTO messages(folder, {COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-        ))?;
-        for row in rows {
-            let place = match row.at {
-                At::New => PLACE_NEW,
-                At::Cur | At::Elsewhere(..) => PLACE_CUR,
-            };
-            insert.execute(params![
-                folder,
-                row.uid.0,
-                row.flags.0,
-                row.name_flags.0,
-                signed(row.modseq.0),
-                place | if row.nul { PLACE_NUL } else { 0 },
-                row.date,
-                row.zone,
-                row.saved,
-                signed(row.size),
-                row.email_id.0.cast_signed(),
-                row.message_id.cast_signed(),
-                row.thread.cast_signed(),
-                row.stem,
-            ])?;
-        }
-        Ok(())
-    }
-
-    /// Sets flags and MODSEQ.
-    pub fn flags(&self, mailbox: MailboxId, entries: &[Entry]) -> Sql<()> {
-        let folder = self.folder_number(mailbox)?;
-        let mut update =
-            self.statement("UPDATE messages SET flags=?, modseq=? WHERE folder=? AND uid=?")?;
-        for entry in entries {
-            update.execute(params![entry.flags.0, signed(entry.modseq.0), folder, entry.uid.0])?;
-        }
-        Ok(())
-    }
-
-    /// The name has followed: flags in it, and the file in `cur/`.
-    pub fn named(&self, mailbox: MailboxId, uids: &[(Uid, Flags)]) -> Sql<()> {
-        let folder = self.folder_number(mailbox)?;
-        let mut update = self.statement(
-            "UPDATE messages SET nameflags=?, place=(place & 4) WHERE folder=? AND uid=?",
-        )?;
-        for (uid, flags) in uids {
-            update.execute(params![flags.0, folder, uid.0])?;
-        }
-        Ok(())
-    }
-
-    /// Takes rows away.
-    pub fn remove(&self, mailbox: MailboxId, uids: &UidSet) -> Sql<()> {
-        let folder = self.folder_number(mailbox)?;
-        let mut delete =
-            self.statement("DELETE FROM messages WHERE folder=? AND uid BETWEEN ? AND ?")?;
-        for (first, last) in uids.ranges() {
-            delete.execute(params![folder, first.0, last.0])?;
-        }
-        Ok(())
-    }
-
-    /// Remembers expunged UIDs.
-    pub fn expunged(&self, mailbox: MailboxId, uids: &UidSet, modseq: ModSeq) -> Sql<()> {
-        let folder = self.folder_number(mailbox)?;
-        let mut insert = self.statement(
-            "INSERT OR REPLACE INTO expunged(folder, first, last, modseq) VALUES(?,?,?,?)",
-        )?;
-        for (first, last) in uids.ranges() {
-            insert.execute(params![folder, first.0, last.0, signed(modseq.0)])?;
-        }
-        Ok(())
-    }
-
-    /// Sets the mark of an orderly stop, or takes it away.
-    pub fn clean_mark(&self, mark: Option<CleanMark>) -> Sql<()> {
-        self.run("DELETE FROM meta WHERE key LIKE 'clean_%'", [])?;
-        if let Some(mark) = mark {
-            let insert = "INSERT INTO meta(key, value) VALUES(?,?)";
-            self.run(insert, params!["clean_generation", signed(mark.generation)])?;
-            self.run(insert, params!["clean_modseq", signed(mark.modseq.0)])?;
-        }
-        Ok(())
-    }
-
-    /// Remembers the change log's generation.
-    pub fn generation(&self, generation: u64) -> Sql<()> {
-        self.run(
-            "INSERT OR REPLACE INTO meta(key, value) VALUES('generation', ?)",
-            [signed(generation)],
-        )?;
-        Ok(())
-    }
-}
-
 fn read_row(row: &rusqlite::Row<'_>) -> Sql<Row> {
     let place: i64 = row.get(4)?;
     Ok(Row {
@@ -410,14 +214,6 @@ fn read_row(row: &rusqlite::Row<'_>) -> Sql<Row> {
         thread: row.get::<_, i64>(11)?.cast_unsigned(),
         stem: row.get(12)?,
     })
-}
-
-fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn number(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
 }
 
 fn unique(value: i64) -> Unique {
