@@ -5,9 +5,11 @@ Usage: smtp.py PROGRAM. Prints a line a check and `test result:` as cargo does.
 """
 
 import json
+import mailbox
 import pathlib
 import signal
 import smtplib
+import socket
 import ssl
 import subprocess
 import sys
@@ -108,6 +110,24 @@ def other_programs(box):
     check("smtp-source brings 200 by ten sessions", subprocess.run(command).returncode == 0 and len(box.mail(1)) == before + 200)
 
 
+def a_crowd(box):
+    """200 connections from one address fit, one more is told politely that there is no place, and places come back."""
+    port = ("127.0.0.1", box.ports["smtp"])
+    crowd = [socket.create_connection(port, timeout=10) for _ in range(200)]
+    greeted = all(one.recv(100).startswith(b"220 ") for one in crowd)
+    with socket.create_connection(port, timeout=10) as more:
+        told = more.recv(200)
+    check("200 connections of a household fit, one more gets 421", greeted and told.startswith(b"421 4.7.0 "))
+    for one in crowd:
+        one.close()
+    limit = time.monotonic() + 10
+    while time.monotonic() < limit:
+        with socket.create_connection(port, timeout=10) as again:
+            if again.recv(100).startswith(b"220 "):
+                break
+    check("places are given back", time.monotonic() < limit)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         box = Box(folder)
@@ -115,6 +135,10 @@ def main():
         check("the second is told who has the folder", second.returncode == 1 and f"pid {box.process.pid}" in second.stderr)
         smtplib_checks(box)
         other_programs(box)
+        a_crowd(box)
+        maildir = mailbox.Maildir(pathlib.Path(folder) / "accounts/1/Maildir", create=False)
+        check("Python's mailbox reads the Maildir", len(maildir) == len(box.mail(1)) and all(m["Received"] for m in maildir))
+        check("and sees the mailboxes", {"Sent", "Drafts", "Archive", "Junk", "Trash"} <= set(maildir.list_folders()))
         mode = (pathlib.Path(folder) / "try.json").stat().st_mode & 0o777
         check("passwords are kept with mode 0600", mode == 0o600)
         before, accounts = [box.mail(1), box.mail(2)], box.accounts
