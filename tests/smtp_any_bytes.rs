@@ -2,11 +2,9 @@
 //! the limits that are too large for a text, at the numbers that a real session has.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use pillarbox::base::{AccountId, Machine, Output, Step, Timestamp, TlsFacts};
+use pillarbox::base::{AccountId, ClearText, Machine, Output, StartTls, Step, Timestamp, TlsFacts};
 use pillarbox::mail::Domain;
-use pillarbox::smtp::{
-    Answer, Ask, ClearText, Enhanced, Limits, Login, Reply, Role, Server, Setup, StartTls,
-};
+use pillarbox::smtp::{Answer, Ask, Enhanced, Limits, Login, Reply, Role, Server, Setup};
 use std::time::Duration;
 
 struct Client {
