@@ -21,6 +21,9 @@ pub mod smtp;
 /// Floor 3: one account's mail: memory state, index, cards, changes.
 pub mod store;
 
+/// Floor 4: IMAP: what a session says, and the work of each command on the store.
+pub mod imap;
+
 /// Floor 6: workflows: a message arrives, a program logs in.
 pub mod service;
 

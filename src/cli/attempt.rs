@@ -1,10 +1,10 @@
 //! `pillarbox try`: the whole box on loopback, in a folder of its own, with two accounts, for whoever is curious.
 
+use crate::base::ClearText;
 use crate::daemon::{Lock, Plan, Port, Running, Trial, TrialAccount, serve};
 use crate::mail::Domain;
 use crate::net::Acceptor;
 use crate::registry::Registry;
-use crate::smtp::ClearText;
 use crate::store::Store;
 use argh::FromArgs;
 use serde::Serialize;
@@ -78,11 +78,14 @@ fn talk(ports: &[Running], trial: &Trial) -> String {
     for account in &trial.accounts {
         text.push_str(&format!("  {:<20} {}\n", account.address, account.password));
     }
-    let smtp = ports.iter().find(|running| running.port == Port::Smtp);
-    if let (Some(smtp), Some(account)) = (smtp, trial.accounts.first()) {
+    let find = |port| ports.iter().find(|running| running.port == port);
+    if let (Some(smtp), Some(imaps), Some(account)) =
+        (find(Port::Smtp), find(Port::Imaps), trial.accounts.first())
+    {
         text.push_str(&format!(
-            "\nSend a message to the first:\n\n  swaks --server {} --to {}\n",
-            smtp.address, account.address
+            "\nSend a message to the first, and read it:\n\n  swaks --server {} --to {}\n  \
+             curl --insecure --user {}:{} 'imaps://{}/INBOX;MAILINDEX=1'\n",
+            smtp.address, account.address, account.address, account.password, imaps.address
         ));
     }
     text

@@ -1,16 +1,17 @@
 //! The running box: ports, sessions, and the order in which all stops.
 
 use super::sessions::Sessions;
-use crate::base::{Machine, Quoted};
+use crate::base::{ClearText, Machine, Quoted, StartTls};
+use crate::imap;
 use crate::mail::Domain;
 use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream};
 use crate::registry::Registry;
-use crate::service::Receive;
-use crate::smtp::{ClearText, Limits, News, Role, Server, Setup, StartTls};
+use crate::service::{Access, Receive};
+use crate::smtp::{self, Limits, Role, Server, Setup};
 use crate::store::Store;
 use async_signal::{Signal, Signals};
 use smol::LocalExecutor;
-use smol::future::FutureExt;
+use smol::future::{self, FutureExt};
 use smol::io::AsyncWriteExt;
 use smol::net::{TcpListener, TcpStream};
 use smol::stream::StreamExt;
@@ -31,11 +32,16 @@ pub enum Port {
     Submission,
     /// 465, TLS from the start.
     Submissions,
+    /// 143, STARTTLS.
+    Imap,
+    /// 993, TLS from the start.
+    Imaps,
 }
 
 impl Port {
     /// All that the box listens on.
-    pub const ALL: [Self; 3] = [Self::Smtp, Self::Submission, Self::Submissions];
+    pub const ALL: [Self; 5] =
+        [Self::Smtp, Self::Submission, Self::Submissions, Self::Imap, Self::Imaps];
 
     /// As the output names it.
     pub const fn name(self) -> &'static str {
@@ -43,6 +49,16 @@ impl Port {
             Self::Smtp => "smtp",
             Self::Submission => "submission",
             Self::Submissions => "submissions",
+            Self::Imap => "imap",
+            Self::Imaps => "imaps",
+        }
+    }
+
+    /// Does TLS come before the first word?
+    const fn is_secure(self) -> bool {
+        match self {
+            Self::Smtp | Self::Submission | Self::Imap => false,
+            Self::Submissions | Self::Imaps => true,
         }
     }
 }
@@ -141,7 +157,8 @@ struct House {
     submission_port: u16,
     store: Arc<Store>,
     registry: Arc<Registry>,
-    sessions: Arc<Sessions<News>>,
+    smtp: Arc<Sessions<smtp::News>>,
+    imap: Arc<Sessions<imap::News>>,
 }
 
 /// See `serve`.
@@ -156,9 +173,8 @@ async fn run(
     let mut signals = Signals::new([Signal::Int, Signal::Term]).map_err(StartError::Signals)?;
     let submission = ports.iter().find(|running| running.port == Port::Submissions);
     let submission_port = submission.map_or(465, |running| running.address.port());
-    let sessions = Sessions::new();
-    let house =
-        House { plan, submission_port, store: store.clone(), registry, sessions: sessions.clone() };
+    let (smtp, imap) = (Sessions::new(), Sessions::new());
+    let house = House { plan, submission_port, store: store.clone(), registry, smtp, imap };
     let house = Arc::new(house);
     let crowd = Crowd::new(CONNECTIONS_MAX, CONNECTIONS_EACH_MAX);
     ready(&ports);
@@ -178,7 +194,12 @@ async fn run(
     for task in listening {
         task.cancel().await;
     }
-    let left = sessions.tell_and_wait(News::Shutdown, STOP_WAIT).await;
+    let (smtp, imap) = future::zip(
+        house.smtp.tell_and_wait(smtp::News::Shutdown, STOP_WAIT),
+        house.imap.tell_and_wait(imap::News::Shutdown, STOP_WAIT),
+    )
+    .await;
+    let left = smtp + imap;
     if left > 0 {
         log::warn!(
             "sessions={left} cut off: they did not end in time; nothing acknowledged is lost"
@@ -201,8 +222,7 @@ async fn session(
         refuse(stream, port).await;
         return;
     };
-    let (_place, news) = house.sessions.enter();
-    let driven = AssertUnwindSafe(converse(&house, port, stream, peer, &news)).catch_unwind().await;
+    let driven = AssertUnwindSafe(converse(&house, port, stream, peer)).catch_unwind().await;
     match driven {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
@@ -220,8 +240,11 @@ async fn refuse(mut stream: TcpStream, port: Port) {
         Port::Smtp | Port::Submission => {
             b"421 4.7.0 Too many connections from you or in all; try again in a few minutes\r\n"
         }
+        Port::Imap => {
+            b"* BYE Too many connections from you or in all; try again in a few minutes\r\n"
+        }
         // In TLS nothing can be said before the handshake.
-        Port::Submissions => b"",
+        Port::Submissions | Port::Imaps => b"",
     };
     let said = async { stream.write_all(text).await };
     let limit = async {
@@ -238,31 +261,55 @@ async fn converse(
     port: Port,
     stream: TcpStream,
     peer: IpAddr,
-    news: &smol::channel::Receiver<News>,
 ) -> Result<(), DriveError> {
+    let start_tls = if port.is_secure() { StartTls::Absent } else { StartTls::Offered };
     let role = match port {
         Port::Smtp => Role::Relay { submission_port: house.submission_port },
         Port::Submission | Port::Submissions => Role::Submission(house.plan.clear_text),
+        Port::Imap | Port::Imaps => return read_mail(house, port, start_tls, stream).await,
     };
-    let tls = Some(&house.plan.tls);
-    let setup = Setup {
-        host: house.plan.host.clone(),
-        peer,
-        role,
-        start_tls: match port {
-            Port::Smtp | Port::Submission => StartTls::Offered,
-            Port::Submissions => StartTls::Absent,
-        },
-        limits: Limits::default(),
-    };
-    let mut machine = Server::new(setup);
-    let mut stream = Stream::Clear(stream);
-    if port == Port::Submissions {
-        let (secured, facts) = net::secure(stream, tls).await?;
-        stream = secured;
-        machine.secured(facts);
-    }
+    let place = house.smtp.enter();
+    let host = house.plan.host.clone();
+    let setup = Setup { host, peer, role, start_tls, limits: Limits::default() };
+    let (machine, stream) = greet(house, port, Server::new(setup), stream).await?;
     let mut receive =
         Receive::new(house.store.clone(), house.registry.clone(), house.plan.host.clone());
-    net::drive(machine, stream, tls, news, async |ask| receive.answer(ask).await).await
+    let answer = async |ask| receive.answer(ask).await;
+    net::drive(machine, stream, Some(&house.plan.tls), &place.news, answer).await
+}
+
+async fn read_mail(
+    house: &House,
+    port: Port,
+    start_tls: StartTls,
+    stream: TcpStream,
+) -> Result<(), DriveError> {
+    let place = house.imap.enter();
+    let setup = imap::Setup {
+        host: house.plan.host.clone(),
+        number: place.number,
+        start_tls,
+        clear_text: house.plan.clear_text,
+        limits: imap::Limits::default(),
+    };
+    let (machine, stream) = greet(house, port, imap::Server::new(setup), stream).await?;
+    let mut access = Access::new(house.store.clone(), house.registry.clone(), place.teller.clone());
+    let answer = async |ask| access.answer(ask).await;
+    net::drive(machine, stream, Some(&house.plan.tls), &place.news, answer).await
+}
+
+/// The handshake, where it comes first.
+async fn greet<M: Machine>(
+    house: &House,
+    port: Port,
+    mut machine: M,
+    stream: TcpStream,
+) -> Result<(M, Stream), DriveError> {
+    let stream = Stream::Clear(stream);
+    if !port.is_secure() {
+        return Ok((machine, stream));
+    }
+    let (stream, facts) = net::secure(stream, Some(&house.plan.tls)).await?;
+    machine.secured(facts);
+    Ok((machine, stream))
 }

@@ -22,7 +22,12 @@ struct State<N> {
 #[derive(Debug)]
 pub struct Place<N> {
     sessions: Arc<Sessions<N>>,
-    number: u64,
+    /// Tells it from others of its kind.
+    pub number: u64,
+    /// Tells the session news.
+    pub teller: Sender<N>,
+    /// What it is told.
+    pub news: Receiver<N>,
 }
 
 impl<N: Copy> Sessions<N> {
@@ -36,21 +41,21 @@ impl<N: Copy> Sessions<N> {
     }
 
     /// A session begins.
-    pub fn enter(self: &Arc<Self>) -> (Place<N>, Receiver<N>) {
-        let (sender, receiver) = bounded(4);
+    pub fn enter(self: &Arc<Self>) -> Place<N> {
+        let (teller, news) = bounded(4);
         let mut state = self.lock();
         let number = state.next;
         state.next += 1;
-        state.present.insert(number, sender);
+        state.present.insert(number, teller.clone());
         drop(state);
-        (Place { sessions: self.clone(), number }, receiver)
+        Place { sessions: self.clone(), number, teller, news }
     }
 
     /// Tells everyone, and waits until all have left, at most so long. How many have not.
     pub async fn tell_and_wait(&self, news: N, most: Duration) -> usize {
-        for sender in self.lock().present.values() {
-            // A session whose channel is full has been told already.
-            let _ = sender.try_send(news);
+        for teller in self.lock().present.values() {
+            // Where there is no room, older news give way. It fails only for a session that has just gone.
+            let _ = teller.force_send(news);
         }
         let limit = Instant::now() + most;
         loop {

@@ -3,4 +3,4 @@
 
 mod people;
 
-pub use people::{Device, Person, Registry, RegistryError};
+pub use people::{Device, LoggedIn, Person, Registry, RegistryError};

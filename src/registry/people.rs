@@ -3,6 +3,7 @@
 
 use crate::base::{AccountId, Timestamp};
 use crate::mail::{Address, Domain};
+use crate::sasl::Credentials;
 use crate::sasl::device::{DevicePassword, Verifier};
 use openssl::error::ErrorStack;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -23,6 +24,15 @@ pub struct Person {
     pub account: AccountId,
     /// The first is the one that the person was added with.
     pub addresses: Vec<String>,
+}
+
+/// Who has logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// Whose mail it is.
+    pub account: AccountId,
+    /// The address, for logs.
+    pub name: String,
 }
 
 /// A phone or program that may log in.
@@ -233,6 +243,21 @@ impl Registry {
             .lock()
             .execute("DELETE FROM devices WHERE person=? AND id=?", params![person.0, device])?;
         Ok(gone > 0)
+    }
+
+    /// Whose account these credentials open: a device password of the address that they name. Nobody acts for another.
+    pub fn log_in(
+        &self,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> Result<Option<LoggedIn>, RegistryError> {
+        let Credentials { authzid, authcid, password } = credentials;
+        if authzid.as_ref().is_some_and(|other| !other.eq_ignore_ascii_case(authcid)) {
+            return Ok(None);
+        }
+        let Ok(address) = Address::parse(authcid.as_bytes()) else { return Ok(None) };
+        let account = self.check_login(&address, password.reveal(), now)?;
+        Ok(account.map(|account| LoggedIn { account, name: address.to_string() }))
     }
 
     /// Who logs in with this address and password; costs one SHA-256 and looks at each device of the account.

@@ -6,7 +6,7 @@ use crate::mail::trace::{Received, delivered_to, return_path};
 use crate::mail::{Address, Date, Domain, submission};
 use crate::maildir::Flags;
 use crate::net;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{LoggedIn, Registry, RegistryError};
 use crate::sasl::Credentials;
 use crate::smtp::{Answer, Ask, Enhanced, Envelope, ForwardPath, Login, Reply};
 use crate::store::{Cause, Incoming, Placement, Store, StoreError, Target};
@@ -72,22 +72,13 @@ impl Receive {
     }
 
     async fn authenticate(&self, credentials: Credentials) -> Answer {
-        let Credentials { authzid, authcid, password } = credentials;
-        let wrong = || Reply::new(535, Enhanced(5, 7, 8), "Wrong name or device password");
-        let Ok(address) = Address::parse(authcid.as_bytes()) else {
-            return Answer::Refuse(wrong());
-        };
-        // Nobody acts for another here.
-        if authzid.is_some_and(|other| !other.eq_ignore_ascii_case(&authcid)) {
-            return Answer::Refuse(wrong());
-        }
         let (registry, now) = (self.registry.clone(), net::now());
-        let name = address.to_string();
-        let checked =
-            self.store.run(move || registry.check_login(&address, password.reveal(), now)).await;
-        match checked {
-            Some(Ok(Some(account))) => Answer::LoggedIn(Login { account, name }),
-            Some(Ok(None)) => Answer::Refuse(wrong()),
+        match self.store.run(move || registry.log_in(&credentials, now)).await {
+            Some(Ok(Some(LoggedIn { account, name }))) => Answer::LoggedIn(Login { account, name }),
+            Some(Ok(None)) => {
+                let wrong = Enhanced(5, 7, 8);
+                Answer::Refuse(Reply::new(535, wrong, "Wrong name or device password"))
+            }
             Some(Err(error)) => Answer::Refuse(failed(&error)),
             None => Answer::Refuse(stopped()),
         }
