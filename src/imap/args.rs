@@ -6,6 +6,7 @@ use super::sequence_set::SequenceSet;
 use crate::base::Cursor;
 use crate::mail::{CivilDate, Date};
 use crate::maildir::{MailboxName, utf7};
+use crate::store::StoreError;
 use std::borrow::Cow;
 
 /// What is left to read of a command.
@@ -184,11 +185,10 @@ impl<'a> Args<'a> {
     /// The name of a mailbox, in modified UTF-7. One that cannot be is `NO`.
     pub fn mailbox(&mut self) -> Parsed<MailboxName> {
         let bytes = self.astring()?;
-        let refused =
-            |text: String| Completion { text: text.into(), ..Completion::no("").code("CANNOT") };
-        let name = utf7::decode(&bytes)
-            .ok_or_else(|| refused("The mailbox name is not in modified UTF-7".to_owned()))?;
-        MailboxName::new(&name).map_err(|error| refused(error.to_string()))
+        let name = utf7::decode(&bytes).ok_or_else(|| {
+            Completion::no("The mailbox name is not in modified UTF-7").code("CANNOT")
+        })?;
+        MailboxName::new(&name).map_err(|error| StoreError::Name(error).into())
     }
 
     /// `sequence-set`.

@@ -111,7 +111,11 @@ impl Server {
             }
             // The driver owes an answer; there is nothing to do before it.
             State::Asked(question) => self.wait(now, State::Asked(question)),
-            State::Closed => Round::Step(Step::Close),
+            State::Closed => {
+                // What a cut-off message has left on the disk goes with its session.
+                self.standing = Standing::Away;
+                Round::Step(Step::Close)
+            }
         }
     }
 

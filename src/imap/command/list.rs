@@ -101,7 +101,8 @@ fn write(out: &mut Writer, word: &str, mailboxes: &Mailboxes, name: &MailboxName
     if is == Is::Above || (mailbox.is_none() && word == "LIST") {
         attributes.push("\\Noselect");
     }
-    attributes.push(if mailboxes.has_children(name) { "\\HasChildren" } else { "\\HasNoChildren" });
+    let has_children = is == Is::Above || mailboxes.has_children(name);
+    attributes.push(if has_children { "\\HasChildren" } else { "\\HasNoChildren" });
     attributes
         .extend(mailbox.and_then(|mailbox| mailbox.role).map(crate::maildir::Role::attribute));
     out.text("* ").text(word).text(" ");

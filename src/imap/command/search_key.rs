@@ -146,7 +146,10 @@ impl Reader {
             "NEW" => return Ok(and(vec![Key::Recent, not(Key::Flag(Flags::SEEN))])),
             _ => {}
         }
-        args.space()?;
+        if !args.eat(b' ') {
+            let text = "SEARCH does not know this key, or it lacks its argument";
+            return Err(Completion::bad(text));
+        }
         match word {
             "NOT" => Ok(not(self.key(args)?)),
             "OR" => self.or(args),
