@@ -94,16 +94,11 @@ fn extension(out: &mut Writer, part: &Part) {
         }
     }
     out.text(" ");
-    match part.language.as_slice() {
-        [] => {
-            out.text("NIL");
-        }
-        [one] => {
-            out.string(one);
-        }
-        more => {
-            out.list(more, |out, tag: &Text| out.string(tag));
-        }
+    if part.language.is_empty() {
+        out.text("NIL");
+    } else {
+        // A list of one too, as Dovecot has it; RFC 3501 allows both.
+        out.list(&part.language, |out, tag: &Text| out.string(tag));
     }
     out.text(" ").nstring(part.location.as_deref());
 }
