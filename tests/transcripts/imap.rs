@@ -46,7 +46,8 @@ impl World {
         let name = format!("pillarbox-imap-{}-{number}", std::process::id());
         // Memory, where there is any: what the texts show does not depend on the disk.
         let memory = Path::new("/dev/shm");
-        let data = if memory.is_dir() { memory.join(name) } else { std::env::temp_dir().join(name) };
+        let data =
+            if memory.is_dir() { memory.join(name) } else { std::env::temp_dir().join(name) };
         std::fs::create_dir_all(&data).unwrap();
         let setup = Setup {
             host: Domain::parse("mx.example.org").unwrap(),
