@@ -53,8 +53,7 @@ impl Writer {
                 break;
             }
         }
-        let written = digits.get(at..).unwrap_or_default().to_vec();
-        self.raw(&written)
+        self.raw(digits.get(at..).unwrap_or_default())
     }
 
     /// `string`: quoted where that is possible, else a literal; never an empty literal.

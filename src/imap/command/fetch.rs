@@ -14,7 +14,7 @@ use crate::maildir::{Flags, ModSeq, Uid, UidSet};
 use crate::store::{FlagsRequest, Mode};
 use std::sync::Arc;
 
-/// Messages of one piece, and files that it may hold open.
+/// Messages of one piece for which the disk is asked, and files that it may hold open.
 const PIECE_MAX: usize = 256;
 const FILES_MAX: usize = 16;
 /// Messages that become `\Seen` with one change.
@@ -183,7 +183,8 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
     };
     let (mut count, mut files, mut next) = (0, 0, None);
     for (seq, entry) in members(&selected.view, &fetch.uids, fetch.next) {
-        if count == PIECE_MAX || files >= FILES_MAX || out.is_full() || entry.uid > marked_to {
+        let much = count == PIECE_MAX && fetch.need.asks_the_disk();
+        if much || files >= FILES_MAX || out.is_full() || entry.uid > marked_to {
             next = Some(entry.uid);
             break;
         }

@@ -42,6 +42,11 @@ impl Need {
         let depth = items.iter().map(depth).max().unwrap_or(Depth::Memory);
         Self { depth, marked: UidSet::default() }
     }
+
+    /// Must more than memory be looked at?
+    pub fn asks_the_disk(&self) -> bool {
+        self.depth > Depth::Memory
+    }
 }
 
 /// A message that is being answered.
