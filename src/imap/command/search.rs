@@ -2,7 +2,7 @@
 //! then.
 
 use super::action::Action;
-use super::search_key::{self, Cost, EnvelopeField, Key};
+use super::search_key::{self, EnvelopeField, Key};
 use super::search_text::{in_addresses, in_body, in_field, in_header, in_text};
 use crate::base::Timestamp;
 use crate::imap::args::{Args, Parsed};
@@ -40,7 +40,8 @@ fn read_search(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
 /// A search that goes on.
 struct Search {
     trial: Trial,
-    cost: Cost,
+    /// What one message costs, in about as many microseconds.
+    weight: usize,
     numbers: Numbers,
     /// Messages that the client knew when it asked, and where the walk is.
     all: UidSet,
@@ -62,7 +63,7 @@ fn begin(session: &mut Session, key: &Key, numbers: Numbers) -> Result<Next, Com
     let last = selected.view.last().map_or(Uid(0), |entry| entry.uid);
     let search = Search {
         trial,
-        cost: key.cost(),
+        weight: key.weight(),
         numbers,
         all: UidSet::range(Uid(1), last),
         next: Uid(1),
@@ -99,20 +100,13 @@ fn prepare(key: &Key, selected: &Selected, text: &AccountText) -> Result<Trial, 
     })
 }
 
-/// What one turn on the thread may cost, in messages of the cheapest kind.
+/// What one turn on the thread may cost; then others have theirs.
 const TURN_MAX: usize = 50_000;
 
 fn go_on(session: &mut Session, mut search: Search) -> Next {
     let (_, mailbox) = match session.opened_mailbox() {
         Ok(opened) => opened,
         Err(refused) => return Next::Done(refused),
-    };
-    let each = match search.cost {
-        Cost::Memory => 1,
-        Cost::Row => 10,
-        Cost::Card => 50,
-        Cost::Header => 500,
-        Cost::Message => 2000,
     };
     let Session { selected: Some(selected), account, .. } = session else {
         return Next::Done(Completion::bad("No mailbox is selected"));
@@ -125,7 +119,7 @@ fn go_on(session: &mut Session, mut search: Search) -> Next {
             let job: Job = Box::new(move |session| go_on(session, search));
             return Next::More(job);
         }
-        spent += each;
+        spent += search.weight;
         let mut candidate =
             Candidate::new(account, &mailbox, selected, entry, &mut search.rows, &search.all);
         match candidate.fits(&search.trial) {

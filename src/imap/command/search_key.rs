@@ -258,9 +258,9 @@ fn not(key: Key) -> Key {
     }
 }
 
-/// What it takes to try a key; a later one takes more.
+/// What must be at hand to try a key; a later one takes more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cost {
+enum Cost {
     /// It is in memory.
     Memory,
     /// A row of the index.
@@ -274,8 +274,23 @@ pub enum Cost {
 }
 
 impl Key {
-    /// What it takes to try it.
-    pub fn cost(&self) -> Cost {
+    /// What it takes to try it and all in it, as if all had to be: in about as many microseconds.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::And(keys) | Self::Or(keys) => keys.iter().map(Self::weight).sum::<usize>() + 1,
+            Self::Not(key) => key.weight(),
+            key => match key.cost() {
+                Cost::Memory => 1,
+                Cost::Row => 10,
+                Cost::Card => 20,
+                Cost::Header => 100,
+                Cost::Message => 1000,
+            },
+        }
+    }
+
+    /// What must be at hand to try it.
+    fn cost(&self) -> Cost {
         match self {
             Self::And(keys) | Self::Or(keys) => {
                 keys.iter().map(Self::cost).max().unwrap_or(Cost::Memory)
