@@ -27,6 +27,9 @@ pub mod imap;
 /// Floor 6: workflows: a message arrives, a program logs in.
 pub mod service;
 
+/// Between the floors 6 and 7: `pillarbox.toml`, for those who start the box.
+pub mod config;
+
 /// Floor 7: takes the lock, opens the stores, binds the ports, stops in order.
 pub mod daemon;
 
