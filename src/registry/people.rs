@@ -126,7 +126,7 @@ impl Registry {
         Ok(Self { db: Mutex::new(db) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -194,14 +194,14 @@ impl Registry {
         Ok(self.people()?.into_iter().next())
     }
 
-    /// Lets a device of someone log in with this password.
+    /// Lets a device of someone log in with this password. The device's number.
     pub fn add_device(
         &self,
         address: &Address,
         name: &str,
         password: &DevicePassword,
         now: Timestamp,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<i64, RegistryError> {
         let person =
             self.resolve(address)?.ok_or_else(|| RegistryError::Nobody(address.to_string()))?;
         let db = self.lock();
@@ -222,7 +222,7 @@ impl Registry {
                 now.seconds(),
             ],
         )?;
-        Ok(())
+        Ok(db.last_insert_rowid())
     }
 
     /// Someone's devices.
@@ -291,12 +291,12 @@ impl Registry {
     }
 }
 
-fn account(id: i64) -> AccountId {
+pub(super) fn account(id: i64) -> AccountId {
     AccountId(u32::try_from(id).unwrap_or(u32::MAX))
 }
 
 /// Addresses are compared without regard to case: nobody means two people by `Bob@` and `bob@`.
-fn key(address: &Address) -> String {
+pub(super) fn key(address: &Address) -> String {
     format!("{}@{}", address.local().to_lowercase(), address.domain())
 }
 
