@@ -1,5 +1,6 @@
 //! The running box: ports, sessions, and the order in which all stops.
 
+use super::control::{Admin, Control};
 use super::sessions::Sessions;
 use crate::base::{ClearText, Machine, Quoted, StartTls};
 use crate::imap;
@@ -10,6 +11,7 @@ use crate::service::{Access, Receive};
 use crate::smtp::{self, Limits, Role, Server, Setup};
 use crate::store::Store;
 use async_signal::{Signal, Signals};
+use sd_notify::NotifyState;
 use smol::LocalExecutor;
 use smol::future::{self, FutureExt};
 use smol::io::AsyncWriteExt;
@@ -17,7 +19,7 @@ use smol::net::{TcpListener, TcpStream};
 use smol::stream::StreamExt;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -42,6 +44,17 @@ impl Port {
     /// All that the box listens on.
     pub const ALL: [Self; 5] =
         [Self::Smtp, Self::Submission, Self::Submissions, Self::Imap, Self::Imaps];
+
+    /// Its usual number.
+    pub const fn usual(self) -> u16 {
+        match self {
+            Self::Smtp => 25,
+            Self::Submission => 587,
+            Self::Submissions => 465,
+            Self::Imap => 143,
+            Self::Imaps => 993,
+        }
+    }
 
     /// As the output names it.
     pub const fn name(self) -> &'static str {
@@ -72,6 +85,8 @@ pub struct Plan {
     pub clear_text: ClearText,
     /// The certificate.
     pub tls: Acceptor,
+    /// The socket for the commands.
+    pub control: Control,
 }
 
 /// A bound port.
@@ -99,10 +114,19 @@ impl fmt::Display for StartError {
             Self::Bind(port, address, error) if error.kind() == io::ErrorKind::AddrInUse => write!(
                 f,
                 "{address} ({}) is used by another program. Nobody can connect there. Stop that program (ss -ltnp \
-                 'sport = :{}' says which it is), or choose other ports (--port-base)",
+                 'sport = :{}' says which it is), or choose other ports (--port-base, or [listen] in pillarbox.toml)",
                 port.name(),
                 address.port()
             ),
+            Self::Bind(port, address, error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                write!(
+                    f,
+                    "{address} ({}) is not for this user: ports below 1024 need CAP_NET_BIND_SERVICE, which \
+                     systemd/pillarbox.service gives. Start it by that, or as root, or choose other ports ([listen] in \
+                     pillarbox.toml)",
+                    port.name()
+                )
+            }
             Self::Bind(port, address, error) => {
                 write!(f, "{address} ({}) cannot be bound: {error}", port.name())
             }
@@ -141,7 +165,15 @@ pub fn serve(
 /// Binds a port.
 async fn bind(port: Port, address: SocketAddr) -> Result<Running, StartError> {
     let bound = async {
-        let listener = TcpListener::bind(address).await?;
+        let listener = match TcpListener::bind(address).await {
+            // A machine without IPv6: all of its addresses are IPv4.
+            Err(error)
+                if address.ip() == Ipv6Addr::UNSPECIFIED && !is_for_a_person(error.kind()) =>
+            {
+                TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await?
+            }
+            bound => bound?,
+        };
         let address = listener.local_addr()?;
         Ok((listener, address))
     };
@@ -149,6 +181,11 @@ async fn bind(port: Port, address: SocketAddr) -> Result<Running, StartError> {
         Ok((listener, address)) => Ok(Running { port, address, listener }),
         Err(error) => Err(StartError::Bind(port, address, error)),
     }
+}
+
+/// Errors of a bind that someone must mend.
+fn is_for_a_person(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
 }
 
 /// What every session is made of.
@@ -176,9 +213,18 @@ async fn run(
     let (smtp, imap) = (Sessions::new(), Sessions::new());
     let house = House { plan, submission_port, store: store.clone(), registry, smtp, imap };
     let house = Arc::new(house);
+    let admin = Arc::new(admin(&house, &ports));
+    let talks = Sessions::new();
     let crowd = Crowd::new(CONNECTIONS_MAX, CONNECTIONS_EACH_MAX);
     ready(&ports);
+    tell_systemd(NotifyState::Ready);
     let mut listening = Vec::new();
+    {
+        let (house, inner, talks) = (house.clone(), executor.clone(), talks.clone());
+        listening.push(executor.spawn(async move {
+            house.plan.control.serve(&inner, &talks, admin).await;
+        }));
+    }
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
         listening.push(executor.spawn(async move {
@@ -191,14 +237,15 @@ async fn run(
     }
     let signal = signals.next().await;
     log::info!("stopping signal={signal:?}");
+    tell_systemd(NotifyState::Stopping);
     for task in listening {
         task.cancel().await;
     }
-    let (smtp, imap) = future::zip(
+    let told = future::zip(
         house.smtp.tell_and_wait(smtp::News::Shutdown, STOP_WAIT),
         house.imap.tell_and_wait(imap::News::Shutdown, STOP_WAIT),
-    )
-    .await;
+    );
+    let ((smtp, imap), _) = future::zip(told, talks.tell_and_wait((), STOP_WAIT)).await;
     let left = smtp + imap;
     if left > 0 {
         log::warn!(
@@ -207,6 +254,33 @@ async fn run(
     }
     smol::unblock(move || store.close()).await;
     Ok(())
+}
+
+/// What the commands are answered from.
+fn admin(house: &House, ports: &[Running]) -> Admin {
+    let (smtp, imap) = (house.smtp.clone(), house.imap.clone());
+    let end_sessions = move |account| {
+        smtp.tell_account(account, smtp::News::Shutdown);
+        imap.tell_account(account, imap::News::Shutdown);
+    };
+    let (smtp, imap) = (house.smtp.clone(), house.imap.clone());
+    Admin {
+        facts: house.plan.control.facts.clone(),
+        host: house.plan.host.clone(),
+        started: net::now().seconds(),
+        ports: ports.iter().map(|running| (running.port.name(), running.address)).collect(),
+        registry: house.registry.clone(),
+        store: house.store.clone(),
+        end_sessions: Box::new(end_sessions),
+        count_sessions: Box::new(move || smtp.count() + imap.count()),
+    }
+}
+
+/// Without systemd nobody listens, and nothing is sent.
+fn tell_systemd(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        log::warn!("systemd was not told: {error}");
+    }
 }
 
 /// One connection from its first byte to its last. A fault in it ends it alone.
@@ -274,7 +348,14 @@ async fn converse(
     let (machine, stream) = greet(house, port, Server::new(setup), stream).await?;
     let mut receive =
         Receive::new(house.store.clone(), house.registry.clone(), house.plan.host.clone());
-    let answer = async |ask| receive.answer(ask).await;
+    let answer = async |ask| {
+        let mark = place.mark();
+        let answer = receive.answer(ask).await;
+        if let smtp::Answer::LoggedIn(login) = &answer {
+            place.belongs_to(login.account, mark, smtp::News::Shutdown);
+        }
+        answer
+    };
     net::drive(machine, stream, Some(&house.plan.tls), &place.news, answer).await
 }
 
@@ -294,7 +375,14 @@ async fn read_mail(
     };
     let (machine, stream) = greet(house, port, imap::Server::new(setup), stream).await?;
     let mut access = Access::new(house.store.clone(), house.registry.clone(), place.teller.clone());
-    let answer = async |ask| access.answer(ask).await;
+    let answer = async |ask| {
+        let mark = place.mark();
+        let answer = access.answer(ask).await;
+        if let imap::Answer::LoggedIn(account) = &answer {
+            place.belongs_to(account.id(), mark, imap::News::Shutdown);
+        }
+        answer
+    };
     net::drive(machine, stream, Some(&house.plan.tls), &place.news, answer).await
 }
 

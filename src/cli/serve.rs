@@ -1,0 +1,73 @@
+//! `pillarbox serve`: the box for real, by the settings in `pillarbox.toml`.
+
+use super::command::{Command, Stop};
+use crate::base::ClearText;
+use crate::config::{DEFAULT_PATH, Settings};
+use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, certificate, serve};
+use crate::registry::Registry;
+use crate::store::Store;
+use argh::FromArgs;
+use rustix::fs::Mode;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Run the mail server.
+#[derive(Debug, FromArgs)]
+#[argh(subcommand, name = "serve")]
+pub struct ServeWords {
+    /// the settings (default: /etc/pillarbox/pillarbox.toml)
+    #[argh(option, default = "PathBuf::from(DEFAULT_PATH)")]
+    config: PathBuf,
+}
+
+impl Command for ServeWords {
+    /// Runs until SIGINT or SIGTERM.
+    fn run(self) -> Result<(), Stop> {
+        let settings = Settings::read(&self.config)?;
+        // Mail is nobody else's to read, whatever the mask was.
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
+        let folder = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&settings.data);
+        folder.map_err(|error| Stop::Failed(format!("{}: {error}", settings.data.display())))?;
+        let _lock = Lock::take(&settings.data)?;
+        let registry = Arc::new(Registry::open(&settings.data)?);
+        let tls = certificate(&settings)?;
+        let wanted = wanted(&settings);
+        let facts = Facts { data: settings.data.clone(), domains: settings.domains };
+        let control = Control::bind(&settings.control, facts)?;
+        let plan = Plan { host: settings.host, clear_text: ClearText::Refused, tls, control };
+        let store = Arc::new(Store::new(&settings.data));
+        serve(plan, &wanted, store, registry, ready)?;
+        Ok(())
+    }
+}
+
+fn wanted(settings: &Settings) -> Vec<(Port, SocketAddr)> {
+    let places = |port: Port| {
+        settings.listen(port.name(), port.usual()).into_iter().map(move |address| (port, address))
+    };
+    Port::ALL.into_iter().flat_map(places).collect()
+}
+
+fn ready(ports: &[Running]) {
+    log::info!("started version={}", env!("CARGO_PKG_VERSION"));
+    for running in ports {
+        log::info!("port={} address={}", running.port.name(), running.address);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Port, Settings, wanted};
+
+    #[test]
+    fn every_port_can_be_set() {
+        let mut text = "host = 'a.example'\ndomains = ['a.example']\n[listen]\n".to_owned();
+        for port in Port::ALL {
+            text.push_str(&format!("{} = ['127.0.0.1:1', '[::1]:2']\n", port.name()));
+        }
+        let settings = Settings::parse(&text).unwrap();
+        assert_eq!(wanted(&settings).len(), Port::ALL.len() * 2);
+    }
+}
