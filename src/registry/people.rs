@@ -8,7 +8,7 @@ use crate::sasl::device::{DevicePassword, Verifier};
 use openssl::error::ErrorStack;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The open `state.db`.
@@ -59,6 +59,8 @@ pub enum RegistryError {
     Database(rusqlite::Error),
     /// Failed: keys could not be made.
     Keys(ErrorStack),
+    /// Failed: there is mail, but no `state.db` that says whose it is.
+    Lost(PathBuf),
     /// Failed: `state.db` is of a later version than this program.
     Version(i64),
 }
@@ -70,6 +72,12 @@ impl fmt::Display for RegistryError {
             Self::Nobody(address) => write!(f, "nobody here has the address {address}"),
             Self::Database(error) => write!(f, "state.db: {error}"),
             Self::Keys(error) => write!(f, "keys of a password: {error}"),
+            Self::Lost(path) => write!(
+                f,
+                "{} is gone, but there is mail in accounts/. Made anew, it would give the mail of one person to another. \
+                 Bring it back from a backup, or move accounts/ away to begin anew",
+                path.display()
+            ),
             Self::Version(version) => {
                 write!(
                     f,
@@ -107,7 +115,15 @@ const USED_GRAIN: i64 = 3600;
 impl Registry {
     /// Opens or makes `state.db` in the data folder.
     pub fn open(data: &Path) -> Result<Self, RegistryError> {
-        let mut db = Connection::open(data.join("state.db"))?;
+        let path = data.join("state.db");
+        let has_mail = || {
+            std::fs::read_dir(data.join("accounts"))
+                .is_ok_and(|mut folders| folders.next().is_some())
+        };
+        if !path.exists() && has_mail() {
+            return Err(RegistryError::Lost(path));
+        }
+        let mut db = Connection::open(path)?;
         db.execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-1000; PRAGMA mmap_size=0;
              PRAGMA temp_store=FILE; PRAGMA foreign_keys=ON;",
@@ -343,6 +359,12 @@ mod tests {
         assert!(registry.revoke_device(account, device.id).unwrap());
         assert_eq!(check("ann@example.org", spelled.reveal()), None);
         assert_eq!(registry.people().unwrap().len(), 1);
+        drop(registry);
+        std::fs::create_dir_all(path.join("accounts").join("1")).unwrap();
+        Registry::open(&path).unwrap();
+        std::fs::remove_file(path.join("state.db")).unwrap();
+        assert!(matches!(Registry::open(&path), Err(RegistryError::Lost(_))));
+        assert!(!path.join("state.db").exists(), "made anew");
         std::fs::remove_dir_all(path).unwrap();
     }
 }

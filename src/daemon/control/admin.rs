@@ -56,9 +56,10 @@ impl From<RegistryError> for No {
             RegistryError::AddressTaken(_) | RegistryError::Nobody(_) => {
                 Self::Refused(error.to_string())
             }
-            RegistryError::Database(_) | RegistryError::Keys(_) | RegistryError::Version(_) => {
-                Self::Failed(error.to_string())
-            }
+            RegistryError::Database(_)
+            | RegistryError::Keys(_)
+            | RegistryError::Lost(_)
+            | RegistryError::Version(_) => Self::Failed(error.to_string()),
         }
     }
 }
