@@ -4,13 +4,13 @@ use super::command::{Command, Stop};
 use crate::base::ClearText;
 use crate::config::{DEFAULT_PATH, Settings};
 use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, certificate, serve};
-use crate::registry::Registry;
+use crate::registry::{Person, Registry};
 use crate::store::Store;
 use argh::FromArgs;
 use rustix::fs::Mode;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Run the mail server.
@@ -32,6 +32,7 @@ impl Command for ServeWords {
         folder.map_err(|error| Stop::Failed(format!("{}: {error}", settings.data.display())))?;
         let _lock = Lock::take(&settings.data)?;
         let registry = Arc::new(Registry::open(&settings.data)?);
+        tell_strays(&settings.data, &registry)?;
         let tls = certificate(&settings)?;
         let wanted = wanted(&settings);
         let facts = Facts { data: settings.data.clone(), domains: settings.domains };
@@ -41,6 +42,23 @@ impl Command for ServeWords {
         serve(plan, &wanted, store, registry, ready)?;
         Ok(())
     }
+}
+
+/// Mail that is nobody's any more: a removal was cut off before it was moved aside. It is not touched, only told.
+fn tell_strays(data: &Path, registry: &Registry) -> Result<(), Stop> {
+    let Ok(folders) = std::fs::read_dir(data.join("accounts")) else { return Ok(()) };
+    let people = registry.people()?;
+    for folder in folders.filter_map(Result::ok) {
+        let is_it = |person: &Person| folder.file_name() == *person.account.to_string();
+        if !people.iter().any(is_it) {
+            let path = folder.path();
+            log::warn!(
+                "folder={} belongs to nobody; move it to where you keep old mail",
+                path.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 fn wanted(settings: &Settings) -> Vec<(Port, SocketAddr)> {

@@ -300,6 +300,10 @@ fn failed(error: &RegistryError) -> Reply {
 }
 
 fn not_stored(error: &StoreError) -> Reply {
+    // No fault: the server stops, or the account has just been removed.
+    if matches!(error, StoreError::Closed) {
+        return stopped();
+    }
     log::error!("service=receive not stored: {error}");
     match error {
         StoreError::NoSpace => Reply::new(452, Enhanced(4, 3, 1), "The disk is full; try later"),

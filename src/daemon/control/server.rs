@@ -68,6 +68,8 @@ impl std::error::Error for ControlError {}
 const CONNECTIONS_MAX: usize = 16;
 /// For a request to be there whole, and for an answer to be read.
 const TALK_WAIT: Duration = Duration::from_secs(10);
+/// A line that is too long is still read so far: closed with something unread, the connection would lose the answer.
+const READ_LEN_MAX: usize = 64 * 1024;
 const EXHAUSTED_WAIT: Duration = Duration::from_millis(200);
 
 impl Control {
@@ -191,12 +193,13 @@ async fn read_line(stream: &mut UnixStream) -> io::Result<Result<Vec<u8>, &'stat
             }
             let end = piece.iter().position(|&byte| byte == b'\n');
             line.extend_from_slice(piece.get(..end.unwrap_or(count)).unwrap_or_default());
+            if end.is_none() && line.len() < READ_LEN_MAX {
+                continue;
+            }
             if line.len() >= REQUEST_LEN_MAX {
                 return Ok(Err("the request is too long"));
             }
-            if end.is_some() {
-                return Ok(Ok(std::mem::take(&mut line)));
-            }
+            return Ok(Ok(std::mem::take(&mut line)));
         }
     };
     read.or(limit).await
