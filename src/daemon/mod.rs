@@ -4,6 +4,7 @@
 mod certificate;
 mod control;
 mod lock;
+mod port;
 mod ports;
 mod sessions;
 mod trial;
@@ -14,5 +15,6 @@ pub use control::{
     REQUEST_LEN_MAX, Request, Revoked, Status, User, UserAdded, UserRemoved,
 };
 pub use lock::{Lock, LockError};
-pub use ports::{Plan, Port, Running, StartError, serve};
+pub use port::{Port, Running, StartError};
+pub use ports::{Plan, serve};
 pub use trial::{Trial, TrialAccount, TrialError};
