@@ -6,7 +6,7 @@ use super::sessions::Sessions;
 use crate::base::{ClearText, Machine, Quoted, StartTls};
 use crate::imap;
 use crate::mail::Domain;
-use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream};
+use crate::net::{self, Acceptor, Admission, Attempts, Crowd, DriveError, Stream};
 use crate::registry::Registry;
 use crate::service::{Access, Receive};
 use crate::smtp::{self, Limits, Role, Server, Setup};
@@ -68,6 +68,7 @@ struct House {
     submission_port: u16,
     store: Arc<Store>,
     registry: Arc<Registry>,
+    attempts: Arc<Attempts>,
     smtp: Arc<Sessions<smtp::News>>,
     imap: Arc<Sessions<imap::News>>,
 }
@@ -85,7 +86,15 @@ async fn run(
     let submission = ports.iter().find(|running| running.port == Port::Submissions);
     let submission_port = submission.map_or(465, |running| running.address.port());
     let (smtp, imap) = (Sessions::new(), Sessions::new());
-    let house = House { plan, submission_port, store: store.clone(), registry, smtp, imap };
+    let house = House {
+        plan,
+        submission_port,
+        store: store.clone(),
+        registry,
+        attempts: Arc::default(),
+        smtp,
+        imap,
+    };
     let house = Arc::new(house);
     let admin = Arc::new(admin(&house, &ports));
     let talks = Sessions::new();
@@ -214,14 +223,19 @@ async fn converse(
     let role = match port {
         Port::Smtp => Role::Relay { submission_port: house.submission_port },
         Port::Submission | Port::Submissions => Role::Submission(house.plan.clear_text),
-        Port::Imap | Port::Imaps => return read_mail(house, port, start_tls, stream).await,
+        Port::Imap | Port::Imaps => return read_mail(house, port, peer, start_tls, stream).await,
     };
     let place = house.smtp.enter();
     let host = house.plan.host.clone();
     let setup = Setup { host, peer, role, start_tls, limits: Limits::default() };
     let (machine, stream) = greet(house, port, Server::new(setup), stream).await?;
-    let mut receive =
-        Receive::new(house.store.clone(), house.registry.clone(), house.plan.host.clone());
+    let mut receive = Receive::new(
+        house.store.clone(),
+        house.registry.clone(),
+        house.plan.host.clone(),
+        house.attempts.clone(),
+        peer,
+    );
     let answer = async |ask| {
         let mark = place.mark();
         let answer = receive.answer(ask).await;
@@ -236,6 +250,7 @@ async fn converse(
 async fn read_mail(
     house: &House,
     port: Port,
+    peer: IpAddr,
     start_tls: StartTls,
     stream: TcpStream,
 ) -> Result<(), DriveError> {
@@ -248,7 +263,13 @@ async fn read_mail(
         limits: imap::Limits::default(),
     };
     let (machine, stream) = greet(house, port, imap::Server::new(setup), stream).await?;
-    let mut access = Access::new(house.store.clone(), house.registry.clone(), place.teller.clone());
+    let mut access = Access::new(
+        house.store.clone(),
+        house.registry.clone(),
+        house.attempts.clone(),
+        peer,
+        place.teller.clone(),
+    );
     let answer = async |ask| {
         let mark = place.mark();
         let answer = access.answer(ask).await;

@@ -1,17 +1,22 @@
 //! A mail app reads and changes mail by IMAP: who it is, and its commands' work on the store's threads.
 
+use crate::base::Quoted;
 use crate::imap::{Answer, Ask, Completion, News, Task, Worked};
-use crate::net;
+use crate::net::{self, Attempts};
 use crate::registry::{LoggedIn, Registry};
 use crate::sasl::Credentials;
 use crate::store::{Store, Watching};
+use smol::Timer;
 use smol::channel::Sender;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One session's side of the workflow.
 pub struct Access {
     store: Arc<Store>,
     registry: Arc<Registry>,
+    attempts: Arc<Attempts>,
+    peer: IpAddr,
     /// Tells the session that something changed.
     news: Sender<News>,
     /// Once somebody has logged in: ends with the session.
@@ -19,9 +24,15 @@ pub struct Access {
 }
 
 impl Access {
-    /// For a session that begins.
-    pub const fn new(store: Arc<Store>, registry: Arc<Registry>, news: Sender<News>) -> Self {
-        Self { store, registry, news, watching: None }
+    /// For a session that begins; `peer` has connected, and `news` reach the session.
+    pub const fn new(
+        store: Arc<Store>,
+        registry: Arc<Registry>,
+        attempts: Arc<Attempts>,
+        peer: IpAddr,
+        news: Sender<News>,
+    ) -> Self {
+        Self { store, registry, attempts, peer, news, watching: None }
     }
 
     /// Decides or does what the session asks.
@@ -34,6 +45,7 @@ impl Access {
 
     async fn authenticate(&mut self, credentials: Credentials) -> Answer {
         let (registry, now) = (self.registry.clone(), net::now());
+        let named = credentials.authcid.clone();
         match self.store.run(move || registry.log_in(&credentials, now)).await {
             Some(Ok(Some(LoggedIn { account, name }))) => {
                 log::info!("service=access login={name}");
@@ -46,6 +58,12 @@ impl Access {
                 Answer::LoggedIn(account)
             }
             Some(Ok(None)) => {
+                log::info!(
+                    "service=access login failed peer={} name={}",
+                    self.peer,
+                    Quoted(named.as_bytes())
+                );
+                Timer::after(self.attempts.failed(self.peer, &named, now)).await;
                 let wrong = Completion::no("Wrong name or device password");
                 Answer::Refused(wrong.code("AUTHENTICATIONFAILED"))
             }

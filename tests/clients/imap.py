@@ -133,6 +133,26 @@ def neomutt_checks(box, home):
         print(run.stdout.decode(errors="replace")[-2000:])
 
 
+def guessing(box):
+    """Failures of many sessions slow the next failure down, and never a right password."""
+    ann = box.accounts[0]
+
+    def attempt(password):
+        session = imaplib.IMAP4("127.0.0.1", box.ports["imap"])
+        began = time.monotonic()
+        try:
+            session.login(ann["address"], password)
+            return True, time.monotonic() - began
+        except imaplib.IMAP4.error:
+            return False, time.monotonic() - began
+
+    for _ in range(6):
+        attempt("abcd-efgh-jkmn-pqrs")
+    wrong, right = attempt("abcd-efgh-jkmn-pqrs"), attempt(ann["password"])
+    check(f"the seventh wrong password waits ({wrong[1]:.1f} s), a right one does not ({right[1]:.2f} s)",
+          not wrong[0] and wrong[1] >= 2.5 and right[0] and right[1] < 0.5)
+
+
 def certificate(box):
     import ssl
     return ssl.get_server_certificate(("127.0.0.1", box.ports["imaps"]))
@@ -275,6 +295,7 @@ def main():
         neomutt_checks(box, home)
         mbsync_checks(box, home)
         idle_checks(box)
+        guessing(box)
         before = on_the_maildir(box, home)
         code, seconds, talk = box.stop()
         check(f"SIGTERM stops in order within 5 s ({seconds:.1f} s)", code == 0 and seconds < 5 and "ERROR" not in talk)
