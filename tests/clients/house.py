@@ -25,8 +25,8 @@ def finish():
 
 
 class Box:
-    def __init__(self, folder):
-        command = [PROGRAM, "try", "--dir", str(folder), "--port-base", "0", "--json"]
+    def __init__(self, folder, prefix=()):
+        command = [*prefix, PROGRAM, "try", "--dir", str(folder), "--port-base", "0", "--json"]
         self.folder = pathlib.Path(folder)
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         answer = json.loads(self.process.stdout.readline())
