@@ -24,6 +24,9 @@ pub mod store;
 /// Floor 4: IMAP: what a session says, and the work of each command on the store.
 pub mod imap;
 
+/// Floor 4: POP3: a session on INBOX as it was at the login.
+pub mod pop3;
+
 /// Floor 6: workflows: a message arrives, a program logs in.
 pub mod service;
 

@@ -38,7 +38,7 @@ const LISTEN: &str =
     "an address with a port, like \"[::]:25\" or \"192.0.2.1:25\", or a list of these";
 
 /// Every key that may stand in the file.
-pub const KEYS: [Key; 11] = [
+pub const KEYS: [Key; 13] = [
     Key {
         section: None,
         name: "data",
@@ -68,6 +68,8 @@ pub const KEYS: [Key; 11] = [
     Key { section: Some("listen"), name: "submissions", expected: LISTEN, take: listen },
     Key { section: Some("listen"), name: "imap", expected: LISTEN, take: listen },
     Key { section: Some("listen"), name: "imaps", expected: LISTEN, take: listen },
+    Key { section: Some("listen"), name: "pop3", expected: LISTEN, take: listen },
+    Key { section: Some("listen"), name: "pop3s", expected: LISTEN, take: listen },
     Key {
         section: Some("tls"),
         name: "certificate",

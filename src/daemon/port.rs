@@ -18,12 +18,23 @@ pub enum Port {
     Imap,
     /// 993, TLS from the start.
     Imaps,
+    /// 110, STLS.
+    Pop3,
+    /// 995, TLS from the start.
+    Pop3s,
 }
 
 impl Port {
     /// All that the box listens on.
-    pub const ALL: [Self; 5] =
-        [Self::Smtp, Self::Submission, Self::Submissions, Self::Imap, Self::Imaps];
+    pub const ALL: [Self; 7] = [
+        Self::Smtp,
+        Self::Submission,
+        Self::Submissions,
+        Self::Imap,
+        Self::Imaps,
+        Self::Pop3,
+        Self::Pop3s,
+    ];
 
     /// Its usual number.
     pub const fn usual(self) -> u16 {
@@ -33,6 +44,8 @@ impl Port {
             Self::Submissions => 465,
             Self::Imap => 143,
             Self::Imaps => 993,
+            Self::Pop3 => 110,
+            Self::Pop3s => 995,
         }
     }
 
@@ -44,14 +57,16 @@ impl Port {
             Self::Submissions => "submissions",
             Self::Imap => "imap",
             Self::Imaps => "imaps",
+            Self::Pop3 => "pop3",
+            Self::Pop3s => "pop3s",
         }
     }
 
     /// Does TLS come before the first word?
     pub const fn is_secure(self) -> bool {
         match self {
-            Self::Smtp | Self::Submission | Self::Imap => false,
-            Self::Submissions | Self::Imaps => true,
+            Self::Smtp | Self::Submission | Self::Imap | Self::Pop3 => false,
+            Self::Submissions | Self::Imaps | Self::Pop3s => true,
         }
     }
 }

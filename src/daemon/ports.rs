@@ -6,9 +6,10 @@ use super::sessions::Sessions;
 use crate::base::{ClearText, Machine, Quoted, StartTls};
 use crate::imap;
 use crate::mail::Domain;
-use crate::net::{self, Acceptor, Admission, Attempts, Crowd, DriveError, Stream};
+use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream};
+use crate::pop3;
 use crate::registry::Registry;
-use crate::service::{Access, Receive};
+use crate::service::{Access, Collect, Logins, Receive};
 use crate::smtp::{self, Limits, Role, Server, Setup};
 use crate::store::Store;
 use async_signal::{Signal, Signals};
@@ -68,9 +69,10 @@ struct House {
     submission_port: u16,
     store: Arc<Store>,
     registry: Arc<Registry>,
-    attempts: Arc<Attempts>,
+    logins: Arc<Logins>,
     smtp: Arc<Sessions<smtp::News>>,
     imap: Arc<Sessions<imap::News>>,
+    pop3: Arc<Sessions<pop3::News>>,
 }
 
 /// See `serve`.
@@ -85,16 +87,10 @@ async fn run(
     let mut signals = Signals::new([Signal::Int, Signal::Term]).map_err(StartError::Signals)?;
     let submission = ports.iter().find(|running| running.port == Port::Submissions);
     let submission_port = submission.map_or(465, |running| running.address.port());
-    let (smtp, imap) = (Sessions::new(), Sessions::new());
-    let house = House {
-        plan,
-        submission_port,
-        store: store.clone(),
-        registry,
-        attempts: Arc::default(),
-        smtp,
-        imap,
-    };
+    let (smtp, imap, pop3) = (Sessions::new(), Sessions::new(), Sessions::new());
+    let logins = Arc::new(Logins::new(store.clone(), registry.clone()));
+    let house =
+        House { plan, submission_port, store: store.clone(), registry, logins, smtp, imap, pop3 };
     let house = Arc::new(house);
     let admin = Arc::new(admin(&house, &ports));
     let talks = Sessions::new();
@@ -128,8 +124,12 @@ async fn run(
         house.smtp.tell_and_wait(smtp::News::Shutdown, STOP_WAIT),
         house.imap.tell_and_wait(imap::News::Shutdown, STOP_WAIT),
     );
-    let ((smtp, imap), _) = future::zip(told, talks.tell_and_wait((), STOP_WAIT)).await;
-    let left = smtp + imap;
+    let others = future::zip(
+        house.pop3.tell_and_wait(pop3::News::Shutdown, STOP_WAIT),
+        talks.tell_and_wait((), STOP_WAIT),
+    );
+    let ((smtp, imap), (pop3, _)) = future::zip(told, others).await;
+    let left = smtp + imap + pop3;
     if left > 0 {
         log::warn!(
             "sessions={left} cut off: they did not end in time; nothing acknowledged is lost"
@@ -141,12 +141,14 @@ async fn run(
 
 /// What the commands are answered from.
 fn admin(house: &House, ports: &[Running]) -> Admin {
-    let (smtp, imap) = (house.smtp.clone(), house.imap.clone());
+    let all = || (house.smtp.clone(), house.imap.clone(), house.pop3.clone());
+    let (smtp, imap, pop3) = all();
     let end_sessions = move |account| {
         smtp.tell_account(account, smtp::News::Shutdown);
         imap.tell_account(account, imap::News::Shutdown);
+        pop3.tell_account(account, pop3::News::Shutdown);
     };
-    let (smtp, imap) = (house.smtp.clone(), house.imap.clone());
+    let (smtp, imap, pop3) = all();
     Admin {
         facts: house.plan.control.facts.clone(),
         host: house.plan.host.clone(),
@@ -155,7 +157,7 @@ fn admin(house: &House, ports: &[Running]) -> Admin {
         registry: house.registry.clone(),
         store: house.store.clone(),
         end_sessions: Box::new(end_sessions),
-        count_sessions: Box::new(move || smtp.count() + imap.count()),
+        count_sessions: Box::new(move || smtp.count() + imap.count() + pop3.count()),
     }
 }
 
@@ -200,8 +202,11 @@ async fn refuse(mut stream: TcpStream, port: Port) {
         Port::Imap => {
             b"* BYE Too many connections from you or in all; try again in a few minutes\r\n"
         }
+        Port::Pop3 => {
+            b"-ERR [SYS/TEMP] Too many connections from you or in all; try again in a few minutes\r\n"
+        }
         // In TLS nothing can be said before the handshake.
-        Port::Submissions | Port::Imaps => b"",
+        Port::Submissions | Port::Imaps | Port::Pop3s => b"",
     };
     let said = async { stream.write_all(text).await };
     let limit = async {
@@ -224,6 +229,7 @@ async fn converse(
         Port::Smtp => Role::Relay { submission_port: house.submission_port },
         Port::Submission | Port::Submissions => Role::Submission(house.plan.clear_text),
         Port::Imap | Port::Imaps => return read_mail(house, port, peer, start_tls, stream).await,
+        Port::Pop3 | Port::Pop3s => return collect(house, port, peer, start_tls, stream).await,
     };
     let place = house.smtp.enter();
     let host = house.plan.host.clone();
@@ -233,7 +239,7 @@ async fn converse(
         house.store.clone(),
         house.registry.clone(),
         house.plan.host.clone(),
-        house.attempts.clone(),
+        house.logins.clone(),
         peer,
     );
     let answer = async |ask| {
@@ -263,18 +269,41 @@ async fn read_mail(
         limits: imap::Limits::default(),
     };
     let (machine, stream) = greet(house, port, imap::Server::new(setup), stream).await?;
-    let mut access = Access::new(
-        house.store.clone(),
-        house.registry.clone(),
-        house.attempts.clone(),
-        peer,
-        place.teller.clone(),
-    );
+    let mut access =
+        Access::new(house.store.clone(), house.logins.clone(), peer, place.teller.clone());
     let answer = async |ask| {
         let mark = place.mark();
         let answer = access.answer(ask).await;
         if let imap::Answer::LoggedIn(account) = &answer {
             place.belongs_to(account.id(), mark, imap::News::Shutdown);
+        }
+        answer
+    };
+    net::drive(machine, stream, Some(&house.plan.tls), &place.news, answer).await
+}
+
+async fn collect(
+    house: &House,
+    port: Port,
+    peer: IpAddr,
+    start_tls: StartTls,
+    stream: TcpStream,
+) -> Result<(), DriveError> {
+    let place = house.pop3.enter();
+    let setup = pop3::Setup {
+        host: house.plan.host.clone(),
+        number: place.number,
+        start_tls,
+        clear_text: house.plan.clear_text,
+        limits: pop3::Limits::default(),
+    };
+    let (machine, stream) = greet(house, port, pop3::Server::new(setup), stream).await?;
+    let collect = Collect::new(house.store.clone(), house.logins.clone(), peer);
+    let answer = async |ask| {
+        let mark = place.mark();
+        let answer = collect.answer(ask).await;
+        if let pop3::Answer::Opened(maildrop) = &answer {
+            place.belongs_to(maildrop.account(), mark, pop3::News::Shutdown);
         }
         answer
     };

@@ -12,6 +12,7 @@ pub enum Protection {
 }
 
 /// A row.
+#[derive(Debug)]
 pub struct Mechanism {
     /// As registered, upper case.
     pub name: &'static str,

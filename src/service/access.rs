@@ -1,12 +1,9 @@
 //! A mail app reads and changes mail by IMAP: who it is, and its commands' work on the store's threads.
 
-use crate::base::Quoted;
+use super::login::{LoginRefused, Logins};
 use crate::imap::{Answer, Ask, Completion, News, Task, Worked};
-use crate::net::{self, Attempts};
-use crate::registry::{LoggedIn, Registry};
 use crate::sasl::Credentials;
 use crate::store::{Store, Watching};
-use smol::Timer;
 use smol::channel::Sender;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,8 +11,7 @@ use std::sync::Arc;
 /// One session's side of the workflow.
 pub struct Access {
     store: Arc<Store>,
-    registry: Arc<Registry>,
-    attempts: Arc<Attempts>,
+    logins: Arc<Logins>,
     peer: IpAddr,
     /// Tells the session that something changed.
     news: Sender<News>,
@@ -27,12 +23,11 @@ impl Access {
     /// For a session that begins; `peer` has connected, and `news` reach the session.
     pub const fn new(
         store: Arc<Store>,
-        registry: Arc<Registry>,
-        attempts: Arc<Attempts>,
+        logins: Arc<Logins>,
         peer: IpAddr,
         news: Sender<News>,
     ) -> Self {
-        Self { store, registry, attempts, peer, news, watching: None }
+        Self { store, logins, peer, news, watching: None }
     }
 
     /// Decides or does what the session asks.
@@ -44,37 +39,21 @@ impl Access {
     }
 
     async fn authenticate(&mut self, credentials: Credentials) -> Answer {
-        let (registry, now) = (self.registry.clone(), net::now());
-        let named = credentials.authcid.clone();
-        match self.store.run(move || registry.log_in(&credentials, now)).await {
-            Some(Ok(Some(LoggedIn { account, name }))) => {
-                log::info!("service=access login={name}");
-                let account = self.store.account(account);
+        let (text, code) = match self.logins.check("imap", self.peer, credentials).await {
+            Ok(login) => {
+                let account = self.store.account(login.account);
                 let news = self.news.clone();
                 // A session that has not read the last news yet needs no more of them.
                 self.watching = Some(account.watch(move |_| {
                     let _ = news.try_send(News::Changed);
                 }));
-                Answer::LoggedIn(account)
+                return Answer::LoggedIn(account);
             }
-            Some(Ok(None)) => {
-                log::info!(
-                    "service=access login failed peer={} name={}",
-                    self.peer,
-                    Quoted(named.as_bytes())
-                );
-                Timer::after(self.attempts.failed(self.peer, &named, now)).await;
-                let wrong = Completion::no("Wrong name or device password");
-                Answer::Refused(wrong.code("AUTHENTICATIONFAILED"))
-            }
-            Some(Err(error)) => {
-                log::error!("service=access {error}");
-                Answer::Refused(
-                    Completion::no("We have a fault here; try later").code("UNAVAILABLE"),
-                )
-            }
-            None => Answer::Refused(Completion::no("The server is stopping").code("UNAVAILABLE")),
-        }
+            Err(LoginRefused::Wrong) => ("Wrong name or device password", "AUTHENTICATIONFAILED"),
+            Err(LoginRefused::Fault) => ("We have a fault here; try later", "UNAVAILABLE"),
+            Err(LoginRefused::Stopping) => ("The server is stopping", "UNAVAILABLE"),
+        };
+        Answer::Refused(Completion::no(text).code(code))
     }
 
     async fn work(&self, mut task: Task) -> Answer {

@@ -2,7 +2,11 @@
 //! of them need is handed in by `daemon`.
 
 mod access;
+mod collect;
+mod login;
 mod receive;
 
 pub use access::Access;
+pub use collect::Collect;
+pub use login::{LoginRefused, Logins};
 pub use receive::Receive;

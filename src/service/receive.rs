@@ -1,17 +1,17 @@
 //! A message arrives by SMTP: who may send it, for whom it is, and that it is safe on the disk before the peer is told so.
 //! Both roles end here: other servers' mail, and our own people's mail to people here.
 
-use crate::base::{AccountId, Quoted, Timestamp};
+use super::login::{LoginRefused, Logins};
+use crate::base::{AccountId, Timestamp};
 use crate::mail::trace::{Received, delivered_to, return_path};
 use crate::mail::{Address, Date, Domain, submission};
 use crate::maildir::Flags;
-use crate::net::{self, Attempts};
+use crate::net;
 use crate::registry::{LoggedIn, Registry, RegistryError};
 use crate::sasl::Credentials;
 use crate::smtp::{Answer, Ask, Enhanced, Envelope, ForwardPath, Login, Reply};
 use crate::store::{Cause, Incoming, Placement, Store, StoreError, Target};
 use openssl::rand::rand_bytes;
-use smol::Timer;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub struct Receive {
     store: Arc<Store>,
     registry: Arc<Registry>,
     host: Domain,
-    attempts: Arc<Attempts>,
+    logins: Arc<Logins>,
     peer: IpAddr,
     message: Option<Message>,
 }
@@ -49,10 +49,10 @@ impl Receive {
         store: Arc<Store>,
         registry: Arc<Registry>,
         host: Domain,
-        attempts: Arc<Attempts>,
+        logins: Arc<Logins>,
         peer: IpAddr,
     ) -> Self {
-        Self { store, registry, host, attempts, peer, message: None }
+        Self { store, registry, host, logins, peer, message: None }
     }
 
     /// Decides what the session asks.
@@ -82,23 +82,14 @@ impl Receive {
     }
 
     async fn authenticate(&self, credentials: Credentials) -> Answer {
-        let (registry, now) = (self.registry.clone(), net::now());
-        let named = credentials.authcid.clone();
-        match self.store.run(move || registry.log_in(&credentials, now)).await {
-            Some(Ok(Some(LoggedIn { account, name }))) => Answer::LoggedIn(Login { account, name }),
-            Some(Ok(None)) => {
-                log::info!(
-                    "service=receive login failed peer={} name={}",
-                    self.peer,
-                    Quoted(named.as_bytes())
-                );
-                Timer::after(self.attempts.failed(self.peer, &named, now)).await;
-                let wrong = Enhanced(5, 7, 8);
-                Answer::Refuse(Reply::new(535, wrong, "Wrong name or device password"))
+        Answer::Refuse(match self.logins.check("smtp", self.peer, credentials).await {
+            Ok(LoggedIn { account, name }) => return Answer::LoggedIn(Login { account, name }),
+            Err(LoginRefused::Wrong) => {
+                Reply::new(535, Enhanced(5, 7, 8), "Wrong name or device password")
             }
-            Some(Err(error)) => Answer::Refuse(failed(&error)),
-            None => Answer::Refuse(stopped()),
-        }
+            Err(LoginRefused::Fault) => fault(),
+            Err(LoginRefused::Stopping) => stopped(),
+        })
     }
 
     /// Our own people send under an address of theirs; other servers' senders are not judged yet.
@@ -313,6 +304,10 @@ fn find_owner(
 
 fn failed(error: &RegistryError) -> Reply {
     log::error!("service=receive {error}");
+    fault()
+}
+
+fn fault() -> Reply {
     Reply::new(451, Enhanced(4, 3, 0), "We have a fault here; try later")
 }
 

@@ -5,20 +5,19 @@
 //! `-- changed` tells every session that the account has changed, `-- deliver nested` brings a file of `messages/` into
 //! INBOX and tells them, `-- stop` is the shutdown, `-- uploads 0` holds that no half message lies in the Maildir.
 
+use super::mailroom::{Mailroom, message, plain};
 use super::wire::Protocol;
-use pillarbox::base::{AccountId, ClearText, Machine, Secret, StartTls, Step, Timestamp};
+use pillarbox::base::{ClearText, Machine, Secret, StartTls, Step, Timestamp};
 use pillarbox::imap::{Answer, Ask, Completion, Limits, News, Server, Setup, Worked};
 use pillarbox::mail::Domain;
-use pillarbox::maildir::{Flags, MailboxName};
+use pillarbox::maildir::MailboxName;
 use pillarbox::sasl::Credentials;
-use pillarbox::store::{Account, Cause, MailboxRequest, Placement, Store, Target};
-use std::path::{Path, PathBuf};
+use pillarbox::store::{Cause, MailboxRequest};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub struct World {
     setup: Setup,
-    store: Store,
-    data: PathBuf,
+    room: Mailroom,
     start: Start,
     logins: Logins,
     sessions: AtomicU64,
@@ -36,19 +35,8 @@ enum Logins {
     Fail,
 }
 
-/// 2026-11-02T10:00:00Z: when all messages came.
-const DELIVERED: Timestamp = Timestamp::from_seconds(1_793_613_600);
-
 impl World {
     pub fn new(given: &[String]) -> Self {
-        static WORLDS: AtomicU64 = AtomicU64::new(0);
-        let number = WORLDS.fetch_add(1, Ordering::SeqCst);
-        let name = format!("pillarbox-imap-{}-{number}", std::process::id());
-        // Memory, where there is any: what the texts show does not depend on the disk.
-        let memory = Path::new("/dev/shm");
-        let data =
-            if memory.is_dir() { memory.join(name) } else { std::env::temp_dir().join(name) };
-        std::fs::create_dir_all(&data).unwrap();
         let setup = Setup {
             host: Domain::parse("mx.example.org").unwrap(),
             number: 0,
@@ -57,15 +45,11 @@ impl World {
             limits: Limits::default(),
         };
         let (start, logins, sessions) = (Start::Greeting, Logins::Work, AtomicU64::new(1));
-        let mut world = Self { setup, store: Store::new(&data), data, start, logins, sessions };
+        let mut world = Self { setup, room: Mailroom::new(), start, logins, sessions };
         for word in given {
             world.give(word);
         }
         world
-    }
-
-    fn account(&self) -> Account {
-        self.store.account(AccountId(1))
     }
 
     fn give(&mut self, word: &str) {
@@ -85,55 +69,18 @@ impl World {
             ["mailbox", name] => {
                 let name = MailboxName::new(name).unwrap();
                 let request = MailboxRequest::Create { name, role: None };
-                let made = self.account().change_mailboxes(request, Cause::Own);
+                let made = self.room.account().change_mailboxes(request, Cause::Own);
                 made.wait().unwrap().unwrap();
             }
             [mailbox, count, "messages" | "message"] => {
                 for number in 1..=count.parse::<usize>().unwrap() {
-                    self.deliver(mailbox, plain(number).as_bytes());
+                    self.room.deliver(mailbox, plain(number).as_bytes());
                 }
             }
-            [mailbox, "message", name] => self.deliver(mailbox, &message(name)),
+            [mailbox, "message", name] => self.room.deliver(mailbox, &message(name)),
             _ => panic!("not understood: given {word}"),
         }
     }
-
-    fn deliver(&self, mailbox: &str, text: &[u8]) {
-        let account = self.account();
-        let mailboxes = account.mailboxes().unwrap();
-        let target = mailboxes.named(&MailboxName::new(mailbox).unwrap()).unwrap().id;
-        let mut incoming = account.begin().unwrap();
-        incoming.write(text).unwrap();
-        let placement = Placement {
-            target: Target::Mailbox(target),
-            flags: Flags::default(),
-            keywords: Vec::new(),
-        };
-        let arrival = incoming.finish(DELIVERED, 60, vec![placement]);
-        account.commit(vec![arrival], Cause::Delivery).wait().unwrap().unwrap();
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        self.store.close();
-        std::fs::remove_dir_all(&self.data).unwrap();
-    }
-}
-
-/// A message of `messages/`, its lines ended by CRLF.
-fn message(name: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts/messages");
-    let text = std::fs::read_to_string(folder.join(name).with_extension("eml")).unwrap();
-    text.replace('\n', "\r\n").into_bytes()
-}
-
-fn plain(number: usize) -> String {
-    format!(
-        "From: Joe Bloggs <joe@example.com>\r\nTo: ann@example.org\r\nSubject: message {number}\r\n\
-         Date: Mon, 2 Nov 2026 10:0{}:00 +0100\r\nMessage-ID: <{number}@example.com>\r\n\r\ntext {number}\r\n",
-        number % 10
-    )
 }
 
 impl Protocol for World {
@@ -168,7 +115,7 @@ impl Protocol for World {
             }
             Ask::Authenticate(Credentials { authcid, password, .. }) => {
                 if authcid == "ann@example.org" && password == Secret::new("right".to_owned()) {
-                    Answer::LoggedIn(self.account())
+                    Answer::LoggedIn(self.room.account())
                 } else {
                     let wrong = Completion::no("Wrong name or device password");
                     Answer::Refused(wrong.code("AUTHENTICATIONFAILED"))
@@ -192,11 +139,11 @@ impl Protocol for World {
             None if word == "stop" => Ok(vec![News::Shutdown]),
             None if word == "changed" => Ok(vec![News::Changed]),
             Some(("deliver", name)) => {
-                self.deliver("INBOX", &message(name));
+                self.room.deliver("INBOX", &message(name));
                 Ok(vec![News::Changed])
             }
             Some(("uploads", count)) => {
-                let tmp = self.data.join("accounts/1/Maildir/tmp");
+                let tmp = self.room.maildir().join("tmp");
                 let found = std::fs::read_dir(tmp).unwrap().count().to_string();
                 if found == count { Ok(Vec::new()) } else { Err(format!("+ {found}")) }
             }

@@ -26,6 +26,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod imap;
+mod mailroom;
+mod pop3;
 mod run;
 mod smtp;
 mod socket;
@@ -41,4 +43,9 @@ fn smtp_texts() {
 #[test]
 fn imap_texts() {
     run::folder("imap", imap::World::new);
+}
+
+#[test]
+fn pop3_texts() {
+    run::folder("pop3", pop3::World::new);
 }
