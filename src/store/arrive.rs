@@ -88,6 +88,10 @@ impl Core {
         }
         let (tmp, tmp_name, file) = arrival.incoming.take().ok_or(StoreError::Closed)?;
         names.push((tmp.clone(), tmp_name.clone()));
+        if facts.nul {
+            // What a power cut leaves of it cannot be told by zeros, so it gets its name only when it is whole.
+            file.sync_all().map_err(|error| self.break_down("sync of new mail", &error))?;
+        }
         // Links first, the rename last: whatever fails, the temporary name is there to be cleaned up.
         for (at, (mailbox, _, sub, name)) in rows.iter().enumerate().rev() {
             let folders = self.folders(*mailbox)?;
