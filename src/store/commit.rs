@@ -196,7 +196,7 @@ impl Core {
                 );
                 lost.entry(target).or_default().insert(uid);
             }
-            self.follow.linked.insert(target);
+            self.follow.unsynced.insert(target);
         }
         lost
     }

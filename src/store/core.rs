@@ -336,9 +336,9 @@ impl Core {
         Ok(find_name(&folders, row, validity))
     }
 
-    /// Every mailbox whose `cur/` got links that are not synced yet.
-    pub fn take_linked(&mut self) -> BTreeSet<MailboxId> {
-        std::mem::take(&mut self.follow.linked)
+    /// Every mailbox that must be synced before the lines about it may be forgotten.
+    pub fn take_unsynced(&mut self) -> BTreeSet<MailboxId> {
+        std::mem::take(&mut self.follow.unsynced)
     }
 }
 

@@ -94,7 +94,7 @@ impl Core {
         doomed: &[(MailboxId, Uid)],
     ) -> Result<(), StoreError> {
         // a) Across folders, and links of copies.
-        let mut targets = self.take_linked();
+        let mut targets = self.take_unsynced();
         let mut sources = BTreeSet::new();
         let mut within = Vec::new();
         for &(mailbox, uid) in renames {

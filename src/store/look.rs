@@ -71,6 +71,8 @@ impl Core {
                 self.dirty.flags.entry(mailbox).or_default().remove(&uid);
             }
             self.dirty.expunged.push((mailbox, missing.clone(), modseq));
+            // The other program owes nobody a sync: until ours, only the lines keep these messages gone.
+            self.follow.unsynced.insert(mailbox);
             for uids in missing.pieces(super::commit::PART_MAX) {
                 group.command(Change::Gone { mailbox, uids: uids.clone() }, modseq);
                 group.event(modseq, Cause::Outside, What::Gone { mailbox, uids });

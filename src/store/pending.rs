@@ -67,8 +67,9 @@ pub(super) struct Follow {
     pub renames: BTreeMap<(MailboxId, Uid), Instant>,
     /// Files to unlink, by the place that their present name belongs to, and since when.
     pub doomed: BTreeMap<(MailboxId, Uid), Instant>,
-    /// Mailboxes whose `cur/` has links that are not synced.
-    pub linked: BTreeSet<MailboxId>,
+    /// Mailboxes with names that are not synced and that no rename or unlink of ours will sync: links of copies, and
+    /// what other programs removed.
+    pub unsynced: BTreeSet<MailboxId>,
     /// No change that waits is older than this.
     oldest: Option<Instant>,
     /// When the next batch may come.
@@ -82,7 +83,7 @@ const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 
 impl Follow {
     pub fn is_empty(&self) -> bool {
-        self.renames.is_empty() && self.doomed.is_empty() && self.linked.is_empty()
+        self.renames.is_empty() && self.doomed.is_empty() && self.unsynced.is_empty()
     }
 
     /// UIDs that have a row in a mailbox but no message any more: expunged or moved, the name has not followed.
