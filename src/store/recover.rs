@@ -182,7 +182,7 @@ impl Core {
     ) -> Result<bool, StoreError> {
         let io = |error: io::Error| StoreError::io("set a broken file aside", &error);
         let account = Dir::open(&self.path).map_err(io)?;
-        let aside = account.make_folder(b"broken").map_err(io)?;
+        let aside = account.make_folder_synced(b"broken").map_err(io)?;
         folders.sub(found.sub).rename(&found.name, &aside, &found.name).map_err(io)?;
         log::warn!(
             "account={} mailbox={} file={} was cut off before it was acknowledged; it is kept in broken/",

@@ -35,11 +35,10 @@ impl Core {
         unique: Arc<Mutex<UniqueSource>>,
     ) -> Result<(Self, Vec<MailboxId>), StoreError> {
         let io = |error: io::Error| StoreError::io("open the account", &error);
-        std::fs::create_dir_all(path).map_err(io)?;
-        let root = Dir::open(path).map_err(io)?;
-        let maildir = root.make_folder(b"Maildir").map_err(io)?;
+        let root = Dir::make_path(path).map_err(io)?;
+        let maildir = root.make_folder_synced(b"Maildir").map_err(io)?;
         for sub in [&b"cur"[..], b"new", b"tmp"] {
-            maildir.make_folder(sub).map_err(io)?;
+            maildir.make_folder_synced(sub).map_err(io)?;
         }
         let tmp = maildir.folder(b"tmp").map_err(io)?;
         let text = match maildir.read_text(ACCOUNT_TEXT, TEXT_MAX).map_err(io)? {
