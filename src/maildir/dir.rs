@@ -161,6 +161,11 @@ impl Dir {
         Ok(fs::fsync(&*self.fd)?)
     }
 
+    /// Makes all durable that anyone has written to this file system.
+    pub fn sync_file_system(&self) -> io::Result<()> {
+        Ok(fs::syncfs(&*self.fd)?)
+    }
+
     /// When a name last came, went or changed, in nanoseconds since 1970.
     pub fn mtime(&self) -> io::Result<i64> {
         let stat = fs::fstat(&*self.fd)?;

@@ -29,6 +29,11 @@ impl Core {
         lines: &[LogLine],
         rows: &BTreeMap<MailboxId, FolderRow>,
     ) -> Result<(), StoreError> {
+        // A program that was killed leaves what it had not synced yet in the kernel's cache only. What is concluded and
+        // shown from here on must not go in a power cut that follows. After a power cut this finds nothing to do.
+        self.maildir
+            .sync_file_system()
+            .map_err(|error| StoreError::io("sync what a killed program left", &error))?;
         let mut surveys = BTreeMap::new();
         let mut known_rows: BTreeMap<MailboxId, BTreeMap<Uid, Row>> = BTreeMap::new();
         let mailboxes: Vec<Arc<Mailbox>> = self.next.iter().cloned().collect();
