@@ -368,6 +368,59 @@ fn the_27th_keyword_is_refused_and_a_freed_letter_is_given_again() {
 }
 
 #[test]
+fn one_request_never_gives_a_letter_to_two_keywords() {
+    let folder = Folder::new("letters");
+    let (closing, account) = open(&folder);
+    deliver(&account, 1, 0, Flags::default(), &[]);
+    // Every letter has been given, and none is used.
+    for number in 0..26 {
+        let keyword = format!("k{number}");
+        store(&account, "INBOX", "1", Mode::Replace, Flags::default(), &[&keyword]);
+    }
+    store(&account, "INBOX", "1", Mode::Replace, Flags::default(), &[]);
+    store(&account, "INBOX", "1", Mode::Add, Flags::default(), &["new", "newer", "k3"]);
+    assert!(seen(&account)["INBOX"].messages[0].contains(r#"["new", "newer", "k3"]"#));
+    store(&account, "INBOX", "1", Mode::Replace, Flags::default(), &[]);
+    for number in 0..26 {
+        let keyword = format!("l{number}");
+        store(&account, "INBOX", "1", Mode::Replace, Flags::default(), &[&keyword]);
+    }
+    store(&account, "INBOX", "1", Mode::Replace, Flags::default(), &[]);
+    let mut incoming = account.begin().unwrap();
+    incoming.write(b"Subject: two\r\n\r\n").unwrap();
+    let place = |keyword: &str| Placement {
+        target: Target::Inbox,
+        flags: Flags::default(),
+        keywords: vec![keyword.to_owned()],
+    };
+    let date = Timestamp::from_seconds(1_700_000_000);
+    let arrival = incoming.finish(date, 0, vec![place("l25"), place("newest")]);
+    account.commit(vec![arrival], Cause::Delivery).wait().unwrap().unwrap();
+    let messages = &seen(&account)["INBOX"].messages;
+    assert!(messages[1].contains(r#"["l25"]"#) && messages[2].contains(r#"["newest"]"#));
+    closing.close();
+}
+
+#[test]
+fn a_rename_of_which_a_cut_left_both_names_is_one_message() {
+    let folder = Folder::new("both-names");
+    let (closing, account) = open(&folder);
+    deliver(&account, 1, 0, Flags::default(), &[]);
+    store(&account, "INBOX", "1", Mode::Add, Flags::SEEN, &[]);
+    let (maildir, killed) = (folder.maildir(), folder.killed("both-names-a"));
+    let name = &names(&maildir.join("new"))[0];
+    let new = killed.maildir().join("new").join(name);
+    std::fs::hard_link(&new, killed.maildir().join("cur").join(format!("{name}:2,S"))).unwrap();
+    let before = seen(&account);
+    closing.close();
+    killed.lose_index();
+    let (closing, account) = open(&killed);
+    assert_eq!(seen(&account), before);
+    assert!(!new.exists());
+    closing.close();
+}
+
+#[test]
 fn another_programs_work_is_seen_while_running() {
     let folder = Folder::new("others");
     let (closing, account) = open(&folder);

@@ -28,7 +28,7 @@ impl Core {
             request.mode != Mode::Remove || self.next.text.keyword(name).is_some()
         };
         let names: Vec<String> = request.keywords.iter().filter(known).cloned().collect();
-        let flags = request.flags.union(self.keyword_flags(group, out, &names)?);
+        let flags = self.keyword_flags(group, out, &names, request.flags)?;
         let edit = match request.mode {
             Mode::Add => FlagEdit::Add(flags),
             Mode::Remove => FlagEdit::Remove(flags),
@@ -108,12 +108,14 @@ impl Core {
         self.dirty.count += entries.len();
     }
 
-    /// Gives a keyword a letter that no file bears, durable before any line or name uses it.
+    /// Gives a keyword a letter that no file bears, durable before any line or name uses it. The letters in `taken` are
+    /// about to be used.
     fn new_keyword(
         &mut self,
         group: &mut Group,
         out: &dyn Publish,
         name: &str,
+        taken: Flags,
     ) -> Result<Flags, StoreError> {
         let free = |text: &AccountText, used: Flags| {
             (0..26).find(|&index| {
@@ -121,13 +123,13 @@ impl Core {
             })
         };
         let mut text = AccountText::clone(&self.next.text);
-        let used = self.used_flags()?;
+        let used = self.used_flags()?.union(taken);
         let index = match free(&text, used) {
             Some(index) => index,
             None => {
                 // A letter is free again when no name and no line uses it.
                 self.follow_committed(group, out);
-                let used = self.used_flags()?;
+                let used = self.used_flags()?.union(taken);
                 text.keywords.retain(|&index, _| !used.both(Flags::keyword(index)).is_empty());
                 free(&text, used).ok_or(StoreError::KeywordLimit)?
             }
@@ -148,22 +150,22 @@ impl Core {
         Ok(pending.all().fold(used, |used, (_, row)| used.union(row.flags).union(row.name_flags)))
     }
 
-    /// Keywords by name as flags, new ones with new letters.
+    /// Keywords by name as flags, new ones with new letters, and `taken` with them: flags that the same request uses
+    /// already.
     pub fn keyword_flags(
         &mut self,
         group: &mut Group,
         out: &dyn Publish,
         names: &[String],
+        taken: Flags,
     ) -> Result<Flags, StoreError> {
-        let mut flags = Flags::default();
-        for name in names {
+        names.iter().try_fold(taken, |taken, name| {
             let flag = match self.next.text.keyword(name) {
                 Some(flag) => flag,
-                None => self.new_keyword(group, out, name)?,
+                None => self.new_keyword(group, out, name, taken)?,
             };
-            flags = flags.union(flag);
-        }
-        Ok(flags)
+            Ok(taken.union(flag))
+        })
     }
 
     /// EXPUNGE.

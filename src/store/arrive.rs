@@ -10,7 +10,7 @@ use super::op::Placed;
 use super::placement::{Placement, Target};
 use super::row::{At, Row};
 use crate::mail::Card;
-use crate::maildir::{Dir, MailboxId, Stem, UidSet, Unique, in_cur};
+use crate::maildir::{Dir, Flags, MailboxId, Stem, UidSet, Unique, in_cur};
 use std::fs::File;
 
 impl Core {
@@ -26,10 +26,14 @@ impl Core {
         if group.is_full() {
             self.commit(std::mem::take(group), out);
         }
+        let mut taken = Flags::default();
         for placement in arrivals.iter_mut().flat_map(|arrival| &mut arrival.placements) {
-            let keywords = std::mem::take(&mut placement.keywords);
-            let flags = self.keyword_flags(group, out, &keywords)?;
-            placement.flags = placement.flags.union(flags);
+            for keyword in std::mem::take(&mut placement.keywords) {
+                let keyword = [keyword];
+                taken = self.keyword_flags(group, out, &keyword, taken)?;
+                let flag = keyword.iter().filter_map(|name| self.next.text.keyword(name));
+                placement.flags = flag.fold(placement.flags, Flags::union);
+            }
         }
         let mut ready = Vec::new();
         let mut names = Vec::new();

@@ -52,6 +52,8 @@ impl Core {
             let returned = survey.settle(&known, mailbox.validity);
             self.put_back(mailbox, &folders, &mut survey, &known, returned)?;
             self.report_strange(mailbox, &survey);
+            // Before the lines: a message that they move or remove must not stay under its other name.
+            self.remove_doubles(mailbox.id, &survey.doubles)?;
             surveys.insert(mailbox.id, survey);
             known_rows.insert(mailbox.id, known);
         }
@@ -66,6 +68,15 @@ impl Core {
             self.recover_mailbox(mailbox, survey, known, modseq)?;
         }
         self.begin_generation_now()
+    }
+
+    fn remove_doubles(&mut self, mailbox: MailboxId, doubles: &[Found]) -> Result<(), StoreError> {
+        let folders = self.folders(mailbox)?;
+        for found in doubles {
+            let removed = folders.sub(found.sub).unlink(&found.name);
+            removed.map_err(|error| StoreError::io("remove a second name", &error))?;
+        }
+        if doubles.is_empty() { Ok(()) } else { self.sync_all(&BTreeSet::from([mailbox])) }
     }
 
     fn recover_mailbox(
