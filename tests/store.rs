@@ -318,6 +318,24 @@ fn a_torn_arrival_is_set_aside_and_its_uid_never_given_again() {
 }
 
 #[test]
+fn an_arrival_with_a_few_zeros_that_nobody_wrote_is_set_aside() {
+    let folder = Folder::new("zeros");
+    let (store, account) = open(&folder);
+    deliver(&account, 1, 0, Flags::default(), &[]);
+    let killed = folder.killed("zeros-a");
+    store.close();
+    killed.lose_index();
+    let new = killed.maildir().join("new");
+    let torn = new.join(&names(&new)[0]);
+    let mut bytes = std::fs::read(&torn).unwrap();
+    *bytes.last_mut().unwrap() = 0;
+    std::fs::write(&torn, bytes).unwrap();
+    let (store, account) = open(&killed);
+    assert_eq!(seen(&account)["INBOX"].messages.len(), 0);
+    store.close();
+}
+
+#[test]
 fn unchangedsince_keeps_newer_flags() {
     let folder = Folder::new("unchanged");
     let (closing, account) = open(&folder);

@@ -160,7 +160,8 @@ impl Core {
         let file = folders.sub(found.sub).read(&found.name).map_err(io)?;
         let lines = if ours { Lines::AsTheyAre } else { Lines::Crlf };
         let seen = contents(file, lines).map_err(io)?;
-        let whole = name.size() == Some(seen.file_size) && (!seen.hole || name.has_nul());
+        // Data that never reached the disk reads as zeros. A message of ours without the mark has none.
+        let whole = name.size() == Some(seen.file_size) && (!seen.nul || name.has_nul());
         if ours && !whole {
             return Ok(None);
         }
