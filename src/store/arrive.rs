@@ -22,7 +22,7 @@ impl Core {
         mut arrivals: Vec<Arrival>,
         cause: Cause,
     ) -> Result<Vec<Placed>, StoreError> {
-        self.writable()?;
+        self.folders_in_place()?;
         if group.is_full() {
             self.commit(std::mem::take(group), out);
         }

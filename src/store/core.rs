@@ -106,6 +106,16 @@ impl Core {
         self.broken.clone().map_or(Ok(()), |why| Err(StoreError::ReadOnly(why)))
     }
 
+    /// Refuses too when the change log cannot be emptied because the disk is full: the rest of it is kept for what is
+    /// under way.
+    pub fn takes_changes(&self) -> Result<(), StoreError> {
+        self.writable()?;
+        if self.follow.no_room && self.log.is_half_full() {
+            return Err(StoreError::NoSpace);
+        }
+        Ok(())
+    }
+
     /// The open folders of a mailbox.
     pub fn folders(&self, id: MailboxId) -> Result<Folders, StoreError> {
         let mailbox = self.next.get(id).ok_or(StoreError::NoMailbox)?;

@@ -28,7 +28,7 @@ impl Core {
         mailbox: MailboxId,
     ) -> Result<Looked, StoreError> {
         self.writable()?;
-        self.follow_committed(group, out);
+        self.follow_committed(group, out)?;
         self.flush();
         self.writable()?;
         let Some(state) = self.next.get(mailbox).cloned() else { return Ok(Looked::Done) };
@@ -150,7 +150,7 @@ impl Core {
         out: &dyn Publish,
     ) -> Result<(), StoreError> {
         self.writable()?;
-        self.follow_committed(group, out);
+        self.follow_committed(group, out)?;
         self.flush();
         let on_disk = self.mailboxes_on_disk()?;
         let ids: Vec<MailboxId> =

@@ -60,6 +60,15 @@ impl Pending {
     }
 }
 
+/// A mailbox's folder that must get another place. Its line is durable.
+#[derive(Debug, Clone)]
+pub(super) enum FolderMove {
+    /// The mailbox has another name; these are the folders' names.
+    Renamed { from: String, to: String },
+    /// The mailbox is gone; what is left of it goes from `tmp/`.
+    Removed { from: String, temporary: String },
+}
+
 /// Names that must follow.
 #[derive(Debug, Default)]
 pub(super) struct Follow {
@@ -70,6 +79,10 @@ pub(super) struct Follow {
     /// Mailboxes with names that are not synced and that no rename or unlink of ours will sync: links of copies, and
     /// what other programs removed.
     pub unsynced: BTreeSet<MailboxId>,
+    /// Folders that a rename or removal of a mailbox must still move, in order.
+    pub folder_moves: Vec<FolderMove>,
+    /// At the last try the disk had no room for a name.
+    pub no_room: bool,
     /// No change that waits is older than this.
     oldest: Option<Instant>,
     /// When the next batch may come.
@@ -83,7 +96,10 @@ const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 
 impl Follow {
     pub fn is_empty(&self) -> bool {
-        self.renames.is_empty() && self.doomed.is_empty() && self.unsynced.is_empty()
+        self.renames.is_empty()
+            && self.doomed.is_empty()
+            && self.unsynced.is_empty()
+            && self.folder_moves.is_empty()
     }
 
     /// UIDs that have a row in a mailbox but no message any more: expunged or moved, the name has not followed.
