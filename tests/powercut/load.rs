@@ -39,6 +39,7 @@ pub fn run(root: &Path, seed: u64, starts: u32, ops: usize) {
             random: Random(seed ^ (u64::from(number) << 32)),
             world: World::default(),
             next: 0,
+            fills: false,
             trace: trace.try_clone().unwrap(),
             maildir: root.join("accounts/1/Maildir"),
         })
@@ -46,6 +47,7 @@ pub fn run(root: &Path, seed: u64, starts: u32, ops: usize) {
     for start in 0..starts {
         let (store, account) = open(root).unwrap();
         say(&trace, 0, What::Started(shown(&account)));
+        workers[0].fills = start > 0;
         std::thread::scope(|scope| {
             for worker in &mut workers {
                 let account = account.clone();
@@ -72,6 +74,7 @@ pub fn recover(root: &Path, seed: u64, number: u32) {
         random: Random(seed),
         world: World::default(),
         next: 0,
+        fills: false,
         trace,
         maildir: root.join("accounts/1/Maildir"),
     };
@@ -102,6 +105,8 @@ struct Worker {
     random: Random,
     world: World,
     next: u32,
+    /// Now and then it fills the disk.
+    fills: bool,
     trace: File,
     maildir: PathBuf,
 }
@@ -109,6 +114,10 @@ struct Worker {
 impl Worker {
     /// One request, from the line before it to the line after it.
     fn turn(&mut self, account: &Account) {
+        if self.fills && self.random.one_in(6) {
+            let (done, refused) = (self.random.below(30), self.random.between(1, 40));
+            self.trace.write_all(format!("!full {done} {refused}\n").as_bytes()).unwrap();
+        }
         let Some(op) = self.choose(account) else { return };
         say(&self.trace, self.number, What::Begin(op.clone()));
         match self.ask(account, &op) {
@@ -116,7 +125,27 @@ impl Worker {
                 self.world.apply(&op, &outcome);
                 say(&self.trace, self.number, What::Done(outcome, shown(account)));
             }
-            Err(error) => say(&self.trace, self.number, What::Refused(error.to_string())),
+            Err(error) => {
+                // A full disk never ends the service, and hinders neither flags nor expunges.
+                let needs_room = match &op {
+                    Op::Flags { keywords, .. } => !keywords.is_empty(),
+                    Op::Expunge { .. } => false,
+                    _ => true,
+                };
+                let full = matches!(error, StoreError::NoSpace);
+                assert!(!matches!(error, StoreError::ReadOnly(_)), "{op:?}: {error}");
+                assert!(needs_room || !full, "{op:?}: {error}");
+                match op.is_about_mailboxes() {
+                    true => {
+                        // A part may be done, as with the mailboxes above a new one: it is shown with the next commit.
+                        drop(wait(account.settle()));
+                        let outcome = self.own_boxes(account).unwrap();
+                        self.world.apply(&op, &outcome);
+                        say(&self.trace, self.number, What::Done(outcome, shown(account)));
+                    }
+                    false => say(&self.trace, self.number, What::Refused(error.to_string())),
+                }
+            }
         }
     }
 
@@ -293,6 +322,10 @@ impl Worker {
 
     fn boxes(&self, account: &Account, request: MailboxRequest) -> Result<Outcome, StoreError> {
         wait(account.change_mailboxes(request, BY))?;
+        self.own_boxes(account)
+    }
+
+    fn own_boxes(&self, account: &Account) -> Result<Outcome, StoreError> {
         let own = format!("w{}-", self.number);
         let mailboxes = account.mailboxes()?;
         let own = mailboxes.iter().filter(|mailbox| mailbox.name.as_str().starts_with(&own));
@@ -307,7 +340,7 @@ impl Worker {
         Ok(self.maildir.join(mailbox.name.folder()))
     }
 
-    /// As a delivery program does it, with the syncs that it owes its sender.
+    /// As a delivery program does it; the name is synced by whoever shows it.
     fn drop_file(
         &self,
         account: &Account,
@@ -317,13 +350,16 @@ impl Worker {
         let folder = self.folder(account, mailbox)?;
         let (seconds, _) = date(token);
         let name = format!("{seconds}.{token}.other");
-        let mut file = File::create_new(folder.join("tmp").join(&name)).unwrap();
-        file.write_all(&text(token)).unwrap();
-        file.sync_all().unwrap();
-        std::fs::rename(folder.join("tmp").join(&name), folder.join("new").join(&name)).unwrap();
-        File::open(folder.join("new")).unwrap().sync_all().unwrap();
+        let (tmp, new) = (folder.join("tmp").join(&name), folder.join("new").join(&name));
+        let write = || {
+            let mut file = File::create_new(&tmp)?;
+            file.write_all(&text(token))?;
+            file.sync_all()?;
+            std::fs::rename(&tmp, &new)
+        };
+        write().map_err(|error| StoreError::io("write as another program", &error))?;
         for _ in 0..1000 {
-            wait(account.look(Some(id(mailbox))))?;
+            look(account, mailbox)?;
             let rows = account.rows(id(mailbox), Uid(1), Uid(u32::MAX), usize::MAX)?;
             let base = name.as_bytes();
             let own = |row: &&pillarbox::store::Row| {
@@ -363,10 +399,18 @@ impl Worker {
         let (stem, letters) = name.split_once(":2,").unwrap_or((&name, ""));
         let new = Flags::from_letters(letters.as_bytes()).union(Flags(flags)).letters();
         let cur = path.parent().unwrap().parent().unwrap().join("cur");
-        std::fs::rename(&path, cur.join(format!("{stem}:2,{new}")))
-            .map_err(|_| StoreError::NoMessage)?;
+        let new = cur.join(format!("{stem}:2,{new}"));
+        // Between two folders in two steps: what a rename of another program loses where renames are not atomic is no
+        // fault of ours.
+        let renamed = match path.starts_with(&cur) {
+            true => std::fs::rename(&path, &new),
+            false => std::fs::hard_link(&path, &new)
+                .and_then(|()| File::open(&cur)?.sync_all())
+                .and_then(|()| std::fs::remove_file(&path)),
+        };
+        renamed.map_err(|error| StoreError::io("rename as another program", &error))?;
         for _ in 0..1000 {
-            wait(account.look(Some(id(mailbox))))?;
+            look(account, mailbox)?;
             let mailboxes = account.mailboxes()?;
             let array = account.array(mailboxes.get(id(mailbox)).ok_or(StoreError::NoMailbox)?)?;
             if array.find(Uid(uid)).is_some_and(|(_, entry)| entry.flags.contains(Flags(flags))) {
@@ -380,7 +424,7 @@ impl Worker {
         let path = self.file(account, mailbox, uid)?;
         std::fs::remove_file(path).map_err(|_| StoreError::NoMessage)?;
         for _ in 0..1000 {
-            wait(account.look(Some(id(mailbox))))?;
+            look(account, mailbox)?;
             let mailboxes = account.mailboxes()?;
             let array = account.array(mailboxes.get(id(mailbox)).ok_or(StoreError::NoMailbox)?)?;
             if array.find(Uid(uid)).is_none() {
@@ -404,6 +448,14 @@ fn arrival(account: &Account, one: &Delivery) -> Result<pillarbox::store::Arriva
     };
     let places = one.places.iter().map(place).collect();
     Ok(incoming.finish(Timestamp::from_seconds(seconds), zone, places))
+}
+
+/// Until there is room for what was found.
+fn look(account: &Account, mailbox: u64) -> Result<(), StoreError> {
+    match wait(account.look(Some(id(mailbox)))) {
+        Err(StoreError::NoSpace) => Ok(()),
+        other => other,
+    }
 }
 
 fn wait<T>(reply: pillarbox::store::Reply<T>) -> Result<T, StoreError> {

@@ -50,10 +50,17 @@ impl Promise {
                 }
             }
             What::Started(shown) => {
+                // What was under way with a mailbox is decided now.
                 for (worker, world) in &mut self.worlds {
+                    let op = self.open.get(worker);
+                    let Some(op) = op.filter(|op| op.is_about_mailboxes()).cloned() else {
+                        continue;
+                    };
                     let own = |b: &&ShownBox| b.name.starts_with(&format!("w{worker}-"));
                     let boxes = shown.boxes.iter().filter(own);
-                    world.boxes = boxes.map(|b| (b.id, b.name.clone())).collect();
+                    let boxes = boxes.map(|b| (b.id, b.name.clone())).collect();
+                    world.apply(&op, &Outcome::Boxes(boxes));
+                    self.open.remove(worker);
                 }
                 self.show(shown.boxes);
             }

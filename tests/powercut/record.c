@@ -7,7 +7,8 @@
  * RECORD_SPEED  the monotonic clock runs so many times as fast, so that what waits 30 s is seen in a short test
  * RECORD_SYNC   a sync takes so many microseconds, so that several wait at the same time
  *
- * A write that begins with "!full N" fills the disk: after N more calls, what needs room fails. "!room" ends it. */
+ * A write that begins with "!full N M" fills the disk for a while: of the calls that need room N more are done, the next
+ * M fail. The trace's own lines, which begin with '!' or '{', always fit. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -36,7 +37,7 @@ struct record {
 static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
 static int log_fd = -1;
 static dev_t device;
-static long speed = 1, sync_micros, room = -1;
+static long speed = 1, sync_micros, room, refused;
 static uint64_t syncs;
 static struct timespec began;
 
@@ -98,8 +99,9 @@ static int64_t mtime(int dir, const char *path) {
 }
 
 static int is_full(void) {
-    if (room < 0) return 0;
     if (room > 0) { room--; return 0; }
+    if (refused <= 0) return 0;
+    refused--;
     errno = ENOSPC;
     return 1;
 }
@@ -215,13 +217,13 @@ static ssize_t write_at(int fd, const struct iovec *parts, int count, off_t at) 
     off_t start = at;
     if (known && at < 0)
         start = fcntl(fd, F_GETFL) & O_APPEND ? st.st_size : lseek(fd, 0, SEEK_CUR);
-    if (known && count == 1 && parts->iov_len > 5 && !memcmp(parts->iov_base, "!full ", 6)) room = atol((char *)parts->iov_base + 6);
-    if (known && count == 1 && parts->iov_len > 4 && !memcmp(parts->iov_base, "!room", 5)) room = -1;
+    const char *text = count == 1 && parts->iov_len > 5 ? parts->iov_base : "";
+    if (known && !strncmp(text, "!full ", 6)) sscanf(text, "!full %ld %ld", &room, &refused);
     size_t wanted = 0;
     for (int i = 0; i < count; i++) wanted += parts[i].iov_len;
-    int command = count == 1 && wanted && *(char *)parts->iov_base == '!';
+    int fits = *text == '!' || *text == '{' || (off_t)(start + wanted) <= st.st_size;
     ssize_t done;
-    if (known && !command && (off_t)(start + wanted) > st.st_size && is_full()) done = -1;
+    if (known && !fits && is_full()) done = -1;
     else if (at < 0) done = call(SYS_writev, fd, (long)parts, count, 0, 0, 0);
     else done = call(SYS_pwritev, fd, (long)parts, count, at, 0, 0);
     if (known && done > 0) put_written(&st, start, parts, count, done);

@@ -85,6 +85,12 @@ pub enum Op {
     },
 }
 
+impl Op {
+    pub const fn is_about_mailboxes(&self) -> bool {
+        matches!(self, Self::Create { .. } | Self::Rename { .. } | Self::Delete { .. })
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum How {
     Add,
