@@ -490,6 +490,15 @@ fn apply(bytes: &mut Vec<u8>, change: Change<'_>) {
 }
 
 impl Tree {
+    /// Takes every copy of what the files say away.
+    pub fn lose_index(&mut self) {
+        for lying in &mut self.nodes {
+            if let Lying::Folder { names, .. } = lying {
+                names.retain(|name, _| !name.starts_with(b"index.db") && name != b"hot");
+            }
+        }
+    }
+
     /// Writes it into an empty folder; the inode number of each node there.
     pub fn write(&self, path: &Path) -> Vec<u64> {
         let mut inodes = vec![0; self.nodes.len()];

@@ -30,6 +30,18 @@ pub fn open(root: &Path) -> Result<(Store, Account), StoreError> {
     Ok((store, account))
 }
 
+/// Opens it once there is room for what the start has to do.
+fn open_with_room(root: &Path) -> (Store, Account) {
+    let store = Store::new(root);
+    let account = store.account(AccountId(1));
+    for _ in 0..100 {
+        if account.ready().is_ok() {
+            return (store, account);
+        }
+    }
+    panic!("does not start when there is room again: {:?}", account.ready());
+}
+
 /// Several starts, each with work for all workers, and an orderly stop after each but the last.
 pub fn run(root: &Path, seed: u64, starts: u32, ops: usize) {
     let trace = File::options().create(true).append(true).open(root.join("trace")).unwrap();
@@ -40,14 +52,17 @@ pub fn run(root: &Path, seed: u64, starts: u32, ops: usize) {
             world: World::default(),
             next: 0,
             fills: false,
+            calm: false,
             trace: trace.try_clone().unwrap(),
             maildir: root.join("accounts/1/Maildir"),
         })
         .collect();
     for start in 0..starts {
-        let (store, account) = open(root).unwrap();
+        let (store, account) = open_with_room(root);
         say(&trace, 0, What::Started(shown(&account)));
         workers[0].fills = start > 0;
+        // In every other start no names must follow at once, so that long change logs are replayed.
+        workers.iter_mut().for_each(|worker| worker.calm = start % 2 == 0);
         std::thread::scope(|scope| {
             for worker in &mut workers {
                 let account = account.clone();
@@ -65,16 +80,22 @@ pub fn run(root: &Path, seed: u64, starts: u32, ops: usize) {
 
 /// A start after a power cut, by itself: what it shows, and a little work.
 pub fn recover(root: &Path, seed: u64, number: u32) {
-    let trace = File::options().create(true).append(true).open(root.join("trace")).unwrap();
-    let (_store, account) = open(root).unwrap();
+    let mut trace = File::options().create(true).append(true).open(root.join("trace")).unwrap();
+    let mut random = Random(seed);
+    if random.one_in(3) {
+        let (done, refused) = (random.below(20), random.between(1, 20));
+        trace.write_all(format!("!full {done} {refused}\n").as_bytes()).unwrap();
+    }
+    let (_store, account) = open_with_room(root);
     say(&trace, 0, What::Started(shown(&account)));
     say(&trace, 0, What::Seen(super::promise::seen(&account).unwrap()));
     let mut worker = Worker {
         number,
-        random: Random(seed),
+        random,
         world: World::default(),
         next: 0,
         fills: false,
+        calm: false,
         trace,
         maildir: root.join("accounts/1/Maildir"),
     };
@@ -107,6 +128,8 @@ struct Worker {
     next: u32,
     /// Now and then it fills the disk.
     fills: bool,
+    /// It does nothing that makes all names follow.
+    calm: bool,
     trace: File,
     maildir: PathBuf,
 }
@@ -159,7 +182,7 @@ impl Worker {
             .collect();
         let to = self.random.pick(&open)?;
         let some = self.some_messages();
-        Some(match self.random.below(40) {
+        Some(match self.random.below(if self.calm { 30 } else { 40 }) {
             0..=11 => self.deliver(&open),
             12..=18 => {
                 let (mailbox, uids) = some?;

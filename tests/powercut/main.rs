@@ -141,7 +141,8 @@ impl Rig {
         let root = self.folder.join("load");
         std::fs::create_dir_all(&root).unwrap();
         let words = ["child-load".into(), root.clone().into_os_string(), seed.to_string().into()];
-        child(recorder, &root, &self.folder.join("load.record"), &words)
+        let record = child(recorder, &root, &self.folder.join("load.record"), &words);
+        record.unwrap_or_else(|error| panic!("seed {seed}: the load ended: {error}"))
     }
 }
 
@@ -151,18 +152,28 @@ impl Drop for Rig {
     }
 }
 
-fn child(recorder: &Path, root: &Path, log: &Path, words: &[std::ffi::OsString]) -> Record {
-    let status = Command::new(std::env::current_exe().unwrap())
+/// What this program does under the recorder; an error with what it said if it did not end well.
+fn child(
+    recorder: &Path,
+    root: &Path,
+    log: &Path,
+    words: &[std::ffi::OsString],
+) -> Result<Record, String> {
+    let output = Command::new(std::env::current_exe().unwrap())
         .args(words)
         .env("LD_PRELOAD", recorder)
         .env("RECORD_ROOT", root)
         .env("RECORD_LOG", log)
         .env("RECORD_SPEED", "30")
         .env("RECORD_SYNC", "300")
-        .status()
+        .output()
         .unwrap();
-    assert!(status.success(), "the load ended: {status}");
-    Record::read(log)
+    let record = Record::read(log);
+    drop(std::fs::remove_file(log));
+    match output.status.success() {
+        true => Ok(record),
+        false => Err(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr))),
+    }
 }
 
 /// One recording and the disks rebuilt from it.
@@ -200,11 +211,15 @@ impl Run<'_> {
         let model = Model::ALL[number % Model::ALL.len()];
         let (root, events) = self.record.events();
         let cut = random.below(events.len());
-        let lost_index = random.one_in(4);
         let again = forget == Forget::Nothing && random.one_in(3);
+        // A program that was killed finds its index.
+        let lost_index = random.one_in(4) && !(again && model == Model::Killed);
         let mut disk = Disk::empty(root, forget);
         events[..cut].iter().for_each(|event| disk.push(event));
-        let tree = disk.cut(model, &mut random);
+        let mut tree = disk.cut(model, &mut random);
+        if lost_index {
+            tree.lose_index();
+        }
         let trace = disk.file(b"trace");
         let folder = self.rig.folder.join(format!("state-{forget:?}-{number}"));
         let inodes = tree.write(&folder);
@@ -218,14 +233,10 @@ impl Run<'_> {
                 disk = Disk::from_tree(&tree, inodes);
             }
             self.second(number, &folder, disk, trace, &mut random)
-                .map_err(|error| format!("{case}, {error}"))
         } else {
-            if lost_index {
-                promise::lose_index(&folder);
-            }
-            let kept = Promise::of(&trace).check(&folder);
-            kept.map_err(|error| format!("{case}, index lost {lost_index}: {error}"))
+            Promise::of(&trace).check(&folder)
         };
+        let kept = kept.map_err(|error| format!("{case}, index lost {lost_index}: {error}"));
         drop(std::fs::remove_dir_all(&folder));
         kept
     }
@@ -242,8 +253,7 @@ impl Run<'_> {
         let words =
             ["child-recover".into(), folder.into(), random.next().to_string().into(), "50".into()];
         let log = self.rig.folder.join(format!("second-{number}.record"));
-        let record = child(self.recorder, folder, &log, &words);
-        drop(std::fs::remove_file(log));
+        let record = child(self.recorder, folder, &log, &words)?;
         let (_, events) = record.events();
         let cut = random.below(events.len());
         let model = random.pick(&Model::ALL).unwrap();
