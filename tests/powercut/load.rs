@@ -62,7 +62,9 @@ pub fn run(root: &Path, seed: u64, starts: u32, ops: usize) {
         say(&trace, 0, What::Started(shown(&account)));
         workers[0].fills = start > 0;
         // In every other start no names must follow at once, so that long change logs are replayed.
-        workers.iter_mut().for_each(|worker| worker.calm = start % 2 == 0);
+        for worker in &mut workers {
+            worker.calm = start % 2 == 0;
+        }
         std::thread::scope(|scope| {
             for worker in &mut workers {
                 let account = account.clone();

@@ -101,6 +101,9 @@ impl Promise {
         if new.1 < uidnext[&new.0] {
             return Err(format!("a new message got UID {} again", new.1));
         }
+        if messages.iter().any(|message| message.email_id == new.2.email_id) {
+            return Err(format!("a new message got EMAILID {:x} again", new.2.email_id));
+        }
         store.close();
         let mut messages: BTreeSet<String> = messages.iter().map(|m| format!("{m:?}")).collect();
         let again = |what: &str, messages: &BTreeSet<String>| -> Result<Store, String> {
