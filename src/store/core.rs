@@ -134,6 +134,9 @@ impl Core {
             self.index.entries(id).map_err(|error| StoreError::Io(error.to_string().into()))?;
         let pending = self.common.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let shadow = self.follow.shadow(id, &pending);
+        if let Some(removed) = self.dirty.removed.get(&id) {
+            entries.retain(|entry| !removed.contains(entry.uid));
+        }
         if let Some(flags) = self.dirty.flags.get(&id) {
             for entry in &mut entries {
                 if let Some(newer) = flags.get(&entry.uid) {
@@ -201,10 +204,13 @@ impl Core {
             let rows = pending.of(id).filter(|row| uids.contains(row.uid));
             rows.map(|row| (row.uid, row.clone())).collect()
         };
+        let removed = self.dirty.removed.get(&id);
         for (first, last) in uids.ranges() {
             self.index
                 .each_row(id, first, last, usize::MAX, |row| {
-                    if !pending.contains_key(&row.uid) {
+                    // The index may not have been told yet, for want of room.
+                    let gone = removed.is_some_and(|removed| removed.contains(row.uid));
+                    if !gone && !pending.contains_key(&row.uid) {
                         take(row);
                     }
                 })

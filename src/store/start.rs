@@ -9,7 +9,7 @@ use super::error::StoreError;
 use super::folders::Folders;
 use super::index::Index;
 use super::mailbox::Mailbox;
-use super::pending::{Dirty, Follow};
+use super::pending::{Dirty, Follow, Pending};
 use crate::base::AccountId;
 use crate::maildir::{
     AccountText, ChangeLog, Dir, FolderText, Kind, LogLine, MailboxId, MailboxName, ModSeq, Role,
@@ -59,6 +59,8 @@ impl Core {
                  minutes may be undone; mail itself is safe"
             );
         }
+        // A start that failed for want of room may have left some.
+        *common.pending.lock().unwrap_or_else(PoisonError::into_inner) = Pending::default();
         *unique.lock().unwrap_or_else(PoisonError::into_inner) =
             UniqueSource::new(text.unique_at_least);
         let mut core = Self {

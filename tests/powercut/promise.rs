@@ -324,8 +324,10 @@ pub fn seen(account: &Account) -> Result<Vec<Message>, String> {
                 email_id: row.email_id.0,
             });
         }
-        if (array.len(), unseen, bytes) != (mailbox.count, mailbox.unseen, mailbox.bytes) {
-            return Err(format!("{} counts wrong", mailbox.name));
+        let (counted, known) =
+            ((array.len(), unseen, bytes), (mailbox.count, mailbox.unseen, mailbox.bytes));
+        if counted != known {
+            return Err(format!("{} counts {known:?} and has {counted:?}", mailbox.name));
         }
     }
     Ok(messages)
