@@ -1,80 +1,11 @@
 //! A disk as a row of recorded calls leaves it, and what a power cut after the last of them can leave of it.
 
+use super::model::{Forget, Model};
 use super::random::Random;
 use super::record::{Call, Event};
+use super::tree::{Lying, Tree};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
-
-/// What a file system may lose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Model {
-    /// A journal that was written at the last sync which had to: names up to then, data as synced (ext4).
-    Ordered,
-    /// A journal that was written at some later moment, and some data with it.
-    Journal,
-    /// All names, data only as synced: files short, empty, or with zeros where data was to be.
-    Names,
-    /// Any piece that was not synced may be lost; a rename is one piece.
-    Pieces,
-    /// Each folder exactly as it was last synced, each file too: what POSIX promises and no more.
-    Strict,
-    /// Nothing is lost: the program alone was killed.
-    Killed,
-}
-
-impl Model {
-    pub const ALL: [Self; 6] =
-        [Self::Ordered, Self::Journal, Self::Names, Self::Pieces, Self::Strict, Self::Killed];
-}
-
-/// Syncs that are left out, to see that the test notices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Forget {
-    Nothing,
-    /// Of message files.
-    Messages,
-    /// Of `cur/` and `new/`.
-    Folders,
-    /// Of the change log.
-    ChangeLog,
-    /// Of `pillarbox-account`, `pillarbox-folder` and `subscriptions` before they get their name.
-    Texts,
-    /// Of the Maildir itself, after a mailbox has got its name.
-    Maildir,
-}
-
-impl Forget {
-    pub const ALL: [Self; 5] =
-        [Self::Messages, Self::Folders, Self::ChangeLog, Self::Texts, Self::Maildir];
-
-    fn forgets(self, node: &Node<'_>, parent: Option<&Node<'_>>) -> bool {
-        let in_folder = |names: &[&[u8]]| parent.is_some_and(|p| names.contains(&&p.name[..]));
-        match self {
-            Self::Nothing => false,
-            Self::Messages => !node.is_folder && in_folder(&[b"cur", b"new", b"tmp"]),
-            Self::Folders => node.is_folder && [&b"cur"[..], b"new"].contains(&&node.name[..]),
-            Self::ChangeLog => node.name.starts_with(b"pillarbox-changes"),
-            Self::Texts => !node.is_folder && node.name.ends_with(b".new"),
-            Self::Maildir => node.name == b"Maildir",
-        }
-    }
-}
-
-/// A disk without a history: what lies there.
-#[derive(Debug, Default, Clone)]
-pub struct Tree {
-    /// The first is the data folder.
-    pub nodes: Vec<Lying>,
-    /// Which file or folder of the disk each of them is.
-    places: Vec<usize>,
-}
-
-#[derive(Debug, Clone)]
-pub enum Lying {
-    File(Vec<u8>),
-    Folder { names: BTreeMap<Vec<u8>, usize>, time: i64 },
-}
 
 #[derive(Debug, Clone, Copy)]
 enum Change<'a> {
@@ -243,10 +174,13 @@ impl<'a> Disk<'a> {
             }
             Call::SyncBegin { inode, number, metadata } => {
                 if inode == 0 {
-                    self.syncs.insert(number, (None, now, metadata));
+                    if self.forget != Forget::Killed {
+                        self.syncs.insert(number, (None, now, metadata));
+                    }
                 } else if let Some(node) = known(&inode) {
                     let one = &self.nodes[node];
-                    if !self.forget.forgets(one, self.nodes.get(one.parent)) {
+                    let parent = &self.nodes[one.parent].name;
+                    if !self.forget.forgets(one.is_folder, &one.name, parent) {
                         self.syncs.insert(number, (Some(node), now, metadata));
                     }
                 }
@@ -486,54 +420,5 @@ fn apply(bytes: &mut Vec<u8>, change: Change<'_>) {
             }
             bytes[at..at + data.len()].copy_from_slice(data);
         }
-    }
-}
-
-impl Tree {
-    /// Takes every copy of what the files say away.
-    pub fn lose_index(&mut self) {
-        for lying in &mut self.nodes {
-            if let Lying::Folder { names, .. } = lying {
-                names.retain(|name, _| !name.starts_with(b"index.db") && name != b"hot");
-            }
-        }
-    }
-
-    /// Writes it into an empty folder; the inode number of each node there.
-    pub fn write(&self, path: &Path) -> Vec<u64> {
-        let mut inodes = vec![0; self.nodes.len()];
-        let mut paths = vec![None; self.nodes.len()];
-        self.write_node(0, path, &mut paths, &mut inodes);
-        inodes
-    }
-
-    fn write_node(
-        &self,
-        node: usize,
-        path: &Path,
-        paths: &mut [Option<std::path::PathBuf>],
-        inodes: &mut [u64],
-    ) {
-        use std::os::unix::ffi::OsStrExt;
-        use std::os::unix::fs::MetadataExt;
-        if let Some(first) = &paths[node] {
-            std::fs::hard_link(first, path).unwrap();
-            return;
-        }
-        paths[node] = Some(path.to_owned());
-        match &self.nodes[node] {
-            Lying::File(bytes) => std::fs::write(path, bytes).unwrap(),
-            Lying::Folder { names, time } => {
-                std::fs::create_dir_all(path).unwrap();
-                for (name, &inner) in names {
-                    let inner_path = path.join(std::ffi::OsStr::from_bytes(name));
-                    self.write_node(inner, &inner_path, paths, inodes);
-                }
-                let time = std::time::Duration::from_nanos(time.unsigned_abs());
-                let times = std::fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH + time);
-                std::fs::File::open(path).unwrap().set_times(times).unwrap();
-            }
-        }
-        inodes[node] = std::fs::symlink_metadata(path).unwrap().ino();
     }
 }

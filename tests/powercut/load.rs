@@ -2,6 +2,7 @@
 //! in the Maildir, all at once in one account. This part runs under the recorder.
 
 use super::random::Random;
+use super::stranger::Stranger;
 use super::world::{
     Delivery, How, Line, Op, Outcome, Place, Shown, ShownBox, What, World, date, text,
 };
@@ -14,7 +15,7 @@ use pillarbox::store::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 const WORKERS: u32 = 6;
@@ -54,7 +55,7 @@ pub fn run(root: &Path, seed: u64, starts: u32, ops: usize) {
             fills: false,
             calm: false,
             trace: trace.try_clone().unwrap(),
-            maildir: root.join("accounts/1/Maildir"),
+            stranger: Stranger { maildir: root.join("accounts/1/Maildir") },
         })
         .collect();
     for start in 0..starts {
@@ -99,7 +100,7 @@ pub fn recover(root: &Path, seed: u64, number: u32) {
         fills: false,
         calm: false,
         trace,
-        maildir: root.join("accounts/1/Maildir"),
+        stranger: Stranger { maildir: root.join("accounts/1/Maildir") },
     };
     (0..12).for_each(|_| worker.turn(&account));
     std::process::exit(0);
@@ -133,7 +134,7 @@ struct Worker {
     /// It does nothing that makes all names follow.
     calm: bool,
     trace: File,
-    maildir: PathBuf,
+    stranger: Stranger,
 }
 
 impl Worker {
@@ -339,9 +340,9 @@ impl Worker {
                 wait(account.change_mailboxes(request, BY)).map(|()| Outcome::Plain)
             }
             Op::Settle => wait(account.settle()).map(|()| Outcome::Plain),
-            Op::Drop { mailbox, token } => self.drop_file(account, *mailbox, token),
-            Op::Mark { mailbox, uid, flags } => self.mark(account, *mailbox, *uid, *flags),
-            Op::Remove { mailbox, uid } => self.remove(account, *mailbox, *uid),
+            Op::Drop { mailbox, token } => self.stranger.drop_file(account, *mailbox, token),
+            Op::Mark { mailbox, uid, flags } => self.stranger.mark(account, *mailbox, *uid, *flags),
+            Op::Remove { mailbox, uid } => self.stranger.remove(account, *mailbox, *uid),
         }
     }
 
@@ -357,106 +358,6 @@ impl Worker {
         let boxes: BTreeMap<u64, String> =
             own.map(|mailbox| (mailbox.id.0.0, mailbox.name.to_string())).collect();
         Ok(Outcome::Boxes(boxes))
-    }
-
-    fn folder(&self, account: &Account, mailbox: u64) -> Result<PathBuf, StoreError> {
-        let mailboxes = account.mailboxes()?;
-        let mailbox = mailboxes.get(id(mailbox)).ok_or(StoreError::NoMailbox)?;
-        Ok(self.maildir.join(mailbox.name.folder()))
-    }
-
-    /// As a delivery program does it; the name is synced by whoever shows it.
-    fn drop_file(
-        &self,
-        account: &Account,
-        mailbox: u64,
-        token: &str,
-    ) -> Result<Outcome, StoreError> {
-        let folder = self.folder(account, mailbox)?;
-        let (seconds, _) = date(token);
-        let name = format!("{seconds}.{token}.other");
-        let (tmp, new) = (folder.join("tmp").join(&name), folder.join("new").join(&name));
-        let write = || {
-            let mut file = File::create_new(&tmp)?;
-            file.write_all(&text(token))?;
-            file.sync_all()?;
-            std::fs::rename(&tmp, &new)
-        };
-        write().map_err(|error| StoreError::io("write as another program", &error))?;
-        for _ in 0..1000 {
-            look(account, mailbox)?;
-            let rows = account.rows(id(mailbox), Uid(1), Uid(u32::MAX), usize::MAX)?;
-            let base = name.as_bytes();
-            let own = |row: &&pillarbox::store::Row| {
-                row.stem.as_ref().is_some_and(|stem| stem.starts_with(base))
-            };
-            if let Some(row) = rows.iter().find(own) {
-                return Ok(Outcome::Placed(vec![(mailbox, row.uid.0, row.email_id.0)]));
-            }
-        }
-        panic!("{token}: a file that another program brought was not seen");
-    }
-
-    fn file(&self, account: &Account, mailbox: u64, uid: u32) -> Result<PathBuf, StoreError> {
-        wait(account.settle())?;
-        let folder = self.folder(account, mailbox)?;
-        for sub in ["cur", "new"] {
-            for entry in std::fs::read_dir(folder.join(sub)).unwrap() {
-                let path = entry.unwrap().path();
-                let name = path.file_name().unwrap().to_string_lossy().into_owned();
-                if name.contains(&format!(",P={uid}.")) {
-                    return Ok(path);
-                }
-            }
-        }
-        Err(StoreError::NoMessage)
-    }
-
-    fn mark(
-        &self,
-        account: &Account,
-        mailbox: u64,
-        uid: u32,
-        flags: u32,
-    ) -> Result<Outcome, StoreError> {
-        let path = self.file(account, mailbox, uid)?;
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let (stem, letters) = name.split_once(":2,").unwrap_or((&name, ""));
-        let new = Flags::from_letters(letters.as_bytes()).union(Flags(flags)).letters();
-        let cur = path.parent().unwrap().parent().unwrap().join("cur");
-        let new = cur.join(format!("{stem}:2,{new}"));
-        // Between two folders in two steps: what a rename of another program loses where renames are not atomic is no
-        // fault of ours.
-        let renamed = match path.starts_with(&cur) {
-            true => std::fs::rename(&path, &new),
-            false => std::fs::hard_link(&path, &new)
-                .and_then(|()| File::open(&cur)?.sync_all())
-                .and_then(|()| std::fs::remove_file(&path)),
-        };
-        renamed.map_err(|error| StoreError::io("rename as another program", &error))?;
-        for _ in 0..1000 {
-            look(account, mailbox)?;
-            let mailboxes = account.mailboxes()?;
-            let array = account.array(mailboxes.get(id(mailbox)).ok_or(StoreError::NoMailbox)?)?;
-            if array.find(Uid(uid)).is_some_and(|(_, entry)| entry.flags.contains(Flags(flags))) {
-                return Ok(Outcome::Plain);
-            }
-        }
-        panic!("w{}: a flag that another program set was not seen", self.number);
-    }
-
-    fn remove(&self, account: &Account, mailbox: u64, uid: u32) -> Result<Outcome, StoreError> {
-        let path = self.file(account, mailbox, uid)?;
-        std::fs::remove_file(path).map_err(|_| StoreError::NoMessage)?;
-        for _ in 0..1000 {
-            look(account, mailbox)?;
-            let mailboxes = account.mailboxes()?;
-            let array = account.array(mailboxes.get(id(mailbox)).ok_or(StoreError::NoMailbox)?)?;
-            if array.find(Uid(uid)).is_none() {
-                return Ok(Outcome::Plain);
-            }
-        }
-        panic!("w{}: a removal by another program was not seen", self.number);
     }
 }
 
@@ -475,19 +376,11 @@ fn arrival(account: &Account, one: &Delivery) -> Result<pillarbox::store::Arriva
     Ok(incoming.finish(Timestamp::from_seconds(seconds), zone, places))
 }
 
-/// Until there is room for what was found.
-fn look(account: &Account, mailbox: u64) -> Result<(), StoreError> {
-    match wait(account.look(Some(id(mailbox)))) {
-        Err(StoreError::NoSpace) => Ok(()),
-        other => other,
-    }
-}
-
-fn wait<T>(reply: pillarbox::store::Reply<T>) -> Result<T, StoreError> {
+pub fn wait<T>(reply: pillarbox::store::Reply<T>) -> Result<T, StoreError> {
     reply.wait().unwrap_or(Err(StoreError::Closed))
 }
 
-fn id(id: u64) -> MailboxId {
+pub fn id(id: u64) -> MailboxId {
     MailboxId(Unique(id))
 }
 

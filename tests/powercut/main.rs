@@ -7,12 +7,16 @@
 
 mod disk;
 mod load;
+mod model;
 mod promise;
 mod random;
 mod record;
+mod stranger;
+mod tree;
 mod world;
 
-use disk::{Disk, Forget, Model};
+use disk::Disk;
+use model::{Forget, Model};
 use promise::Promise;
 use random::Random;
 use record::Record;
@@ -212,7 +216,11 @@ impl Run<'_> {
         let model = Model::ALL[number % Model::ALL.len()];
         let (root, events) = self.record.events();
         let cut = random.below(events.len());
-        let again = forget == Forget::Nothing && random.one_in(3);
+        let (model, again) = match forget {
+            Forget::Nothing => (model, random.one_in(3)),
+            Forget::Killed => (Model::Killed, true),
+            _ => (model, false),
+        };
         // A program that was killed finds its index.
         let lost_index = random.one_in(4) && !(again && model == Model::Killed);
         let mut disk = Disk::empty(root, forget);
