@@ -2,7 +2,7 @@
 //! in the Maildir, all at once in one account. This part runs under the recorder.
 
 use super::random::Random;
-use super::stranger::Stranger;
+use super::stranger::{self, Stranger};
 use super::world::{
     Delivery, How, Line, Op, Outcome, Place, Shown, ShownBox, What, World, date, text,
 };
@@ -56,6 +56,7 @@ pub fn run(root: &Path, seed: u64, starts: u32, ops: usize) {
             calm: false,
             trace: trace.try_clone().unwrap(),
             stranger: Stranger { maildir: root.join("accounts/1/Maildir") },
+            unseen: None,
         })
         .collect();
     for start in 0..starts {
@@ -73,7 +74,11 @@ pub fn run(root: &Path, seed: u64, starts: u32, ops: usize) {
             }
         });
         if start + 1 < starts {
+            let shown = shown(&account);
             store.close();
+            for worker in &mut workers {
+                worker.between_starts(&shown);
+            }
         } else {
             // As if killed: nothing is written any more.
             std::process::exit(0);
@@ -101,6 +106,7 @@ pub fn recover(root: &Path, seed: u64, number: u32) {
         calm: false,
         trace,
         stranger: Stranger { maildir: root.join("accounts/1/Maildir") },
+        unseen: None,
     };
     (0..12).for_each(|_| worker.turn(&account));
     std::process::exit(0);
@@ -135,11 +141,18 @@ struct Worker {
     calm: bool,
     trace: File,
     stranger: Stranger,
+    /// What another program did while the server was down.
+    unseen: Option<Op>,
 }
 
 impl Worker {
     /// One request, from the line before it to the line after it.
     fn turn(&mut self, account: &Account) {
+        if let Some(op) = self.unseen.take() {
+            let outcome = stranger::see(account, &op).unwrap();
+            self.world.apply(&op, &outcome);
+            say(&self.trace, self.number, What::Done(outcome, shown(account)));
+        }
         if self.fills && self.random.one_in(6) {
             let (done, refused) = (self.random.below(30), self.random.between(1, 40));
             self.trace.write_all(format!("!full {done} {refused}\n").as_bytes()).unwrap();
@@ -172,6 +185,31 @@ impl Worker {
                     false => say(&self.trace, self.number, What::Refused(error.to_string())),
                 }
             }
+        }
+    }
+
+    /// While the server is down only other programs work.
+    fn between_starts(&mut self, shown: &Shown) {
+        let open: Vec<&ShownBox> =
+            shown.boxes.iter().filter(|shown| !shown.name.starts_with('w')).collect();
+        let boxes: Vec<u64> = open.iter().map(|shown| shown.id).collect();
+        let Some((mailbox, uids)) = self.some_messages() else { return };
+        let Some(to) = self.random.pick(&boxes) else { return };
+        let op = match self.random.below(3) {
+            0 => Op::Drop { mailbox: to, token: self.token() },
+            1 => Op::Mark { mailbox, uid: uids[0], flags: 1 << self.random.between(1, 4) },
+            _ => Op::Remove { mailbox, uid: uids[0] },
+        };
+        let mailbox = if matches!(op, Op::Drop { .. }) { to } else { mailbox };
+        let Some(shown) = open.iter().find(|shown| shown.id == mailbox) else { return };
+        if !self.stranger.may_work_alone() {
+            return;
+        }
+        let name = MailboxName::new(&shown.name).unwrap();
+        say(&self.trace, self.number, What::Begin(op.clone()));
+        match stranger::act(&self.stranger.maildir.join(name.folder()), &op) {
+            Ok(()) => self.unseen = Some(op),
+            Err(error) => say(&self.trace, self.number, What::Refused(error.to_string())),
         }
     }
 
@@ -340,9 +378,9 @@ impl Worker {
                 wait(account.change_mailboxes(request, BY)).map(|()| Outcome::Plain)
             }
             Op::Settle => wait(account.settle()).map(|()| Outcome::Plain),
-            Op::Drop { mailbox, token } => self.stranger.drop_file(account, *mailbox, token),
-            Op::Mark { mailbox, uid, flags } => self.stranger.mark(account, *mailbox, *uid, *flags),
-            Op::Remove { mailbox, uid } => self.stranger.remove(account, *mailbox, *uid),
+            Op::Drop { .. } | Op::Mark { .. } | Op::Remove { .. } => {
+                self.stranger.work(account, op)
+            }
         }
     }
 
