@@ -21,8 +21,14 @@ pub mod smtp;
 /// Floor 3: one account's mail: memory state, index, cards, changes.
 pub mod store;
 
+/// Floor 4: IMAP: what a session says, and the work of each command on the store.
+pub mod imap;
+
 /// Floor 6: workflows: a message arrives, a program logs in.
 pub mod service;
+
+/// Between the floors 6 and 7: `pillarbox.toml`, for those who start the box.
+pub mod config;
 
 /// Floor 7: takes the lock, opens the stores, binds the ports, stops in order.
 pub mod daemon;

@@ -5,6 +5,7 @@
 mod cursor;
 mod ids;
 mod input;
+mod line_safety;
 mod machine;
 mod quoted;
 mod secret;
@@ -14,6 +15,7 @@ mod timestamp;
 pub use cursor::Cursor;
 pub use ids::AccountId;
 pub use input::{Input, Line};
+pub use line_safety::{ClearText, StartTls};
 pub use machine::{Machine, Output, Step, TlsFacts};
 pub use quoted::Quoted;
 pub use secret::Secret;

@@ -1,15 +1,17 @@
 //! `pillarbox try`: the whole box on loopback, in a folder of its own, with two accounts, for whoever is curious.
 
-use crate::daemon::{Lock, Plan, Port, Running, Trial, TrialAccount, serve};
+use super::command::{Command, Stop};
+use super::server::TRY_SOCKET;
+use crate::base::ClearText;
+use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, Trial, TrialAccount, serve};
 use crate::mail::Domain;
 use crate::net::Acceptor;
 use crate::registry::Registry;
-use crate::smtp::ClearText;
 use crate::store::Store;
 use argh::FromArgs;
+use rustix::fs::Mode;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
@@ -37,17 +39,29 @@ struct Json<'a> {
     accounts: &'a [TrialAccount],
 }
 
+impl Command for TryWords {
+    fn run(self) -> Result<(), Stop> {
+        try_out(&self)
+    }
+}
+
 /// Runs until Ctrl-C.
-pub fn try_out(words: &TryWords) -> Result<(), Box<dyn Error>> {
+fn try_out(words: &TryWords) -> Result<(), Stop> {
+    // Mail is nobody else's to read, whatever the mask was.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&words.dir)?;
     let _lock = Lock::take(&words.dir)?;
+    let data = std::path::absolute(&words.dir)?;
     let registry = Arc::new(Registry::open(&words.dir)?);
     let trial = Trial::open(&words.dir, &registry)?;
     let (certificate, key) = trial.certificate();
-    let tls = Acceptor::new(certificate, key).map_err(|error| error.to_string())?;
-    let host = Domain::parse("pillarbox.test").ok_or("the trial domain is no domain")?;
-    let plan = Plan { host, clear_text: ClearText::Allowed, tls };
-    let store = Arc::new(Store::new(&words.dir));
+    let tls = Acceptor::new(certificate, key).map_err(|error| Stop::Failed(error.to_string()))?;
+    let no_domain = || Stop::Failed("the trial domain is no domain".to_owned());
+    let host = Domain::parse("pillarbox.test").ok_or_else(no_domain)?;
+    let facts = Facts { data: data.clone(), domains: vec![host.clone()] };
+    let control = Control::bind(&words.dir.join(TRY_SOCKET), facts)?;
+    let plan = Plan { host, clear_text: ClearText::Allowed, tls, control };
+    let store = Arc::new(Store::new(&data));
     let number = |at| if words.port_base == 0 { 0 } else { words.port_base.saturating_add(at) };
     let address = |at| SocketAddr::from((Ipv4Addr::LOCALHOST, number(at)));
     let wanted: Vec<_> = Port::ALL.into_iter().zip((0..).map(address)).collect();
@@ -78,11 +92,14 @@ fn talk(ports: &[Running], trial: &Trial) -> String {
     for account in &trial.accounts {
         text.push_str(&format!("  {:<20} {}\n", account.address, account.password));
     }
-    let smtp = ports.iter().find(|running| running.port == Port::Smtp);
-    if let (Some(smtp), Some(account)) = (smtp, trial.accounts.first()) {
+    let find = |port| ports.iter().find(|running| running.port == port);
+    if let (Some(smtp), Some(imaps), Some(account)) =
+        (find(Port::Smtp), find(Port::Imaps), trial.accounts.first())
+    {
         text.push_str(&format!(
-            "\nSend a message to the first:\n\n  swaks --server {} --to {}\n",
-            smtp.address, account.address
+            "\nSend a message to the first, and read it:\n\n  swaks --server {} --to {}\n  \
+             curl --insecure --user {}:{} 'imaps://{}/INBOX;MAILINDEX=1'\n",
+            smtp.address, account.address, account.address, account.password, imaps.address
         ));
     }
     text

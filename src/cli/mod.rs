@@ -1,6 +1,19 @@
 //! The command line: the only reader of argv. Data goes to stdout, talk to stderr; no password is ever an argument.
 
 mod attempt;
+mod command;
+mod device_add;
+mod device_list;
+mod device_revoke;
+
+mod serve;
+mod server;
+mod show;
+mod status;
+mod user_add;
+mod user_list;
+mod user_rm;
+mod version;
 mod words;
 
 pub use words::main;

@@ -29,7 +29,7 @@ impl fmt::Display for LockError {
             Self::Held(folder, pid) => write!(
                 f,
                 "{} is in use by another Pillarbox (pid {pid}). Two at once would damage the mail. Stop that one, or use \
-                 another folder (--dir)",
+                 another folder (--dir, or `data` in pillarbox.toml)",
                 folder.display()
             ),
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),

@@ -1,51 +1,28 @@
 //! The running box: ports, sessions, and the order in which all stops.
 
+use super::control::{Admin, Control};
+use super::port::{Port, Running, StartError, bind};
 use super::sessions::Sessions;
-use crate::base::{Machine, Quoted};
+use crate::base::{ClearText, Machine, Quoted, StartTls};
+use crate::imap;
 use crate::mail::Domain;
-use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream};
+use crate::net::{self, Acceptor, Admission, Attempts, Crowd, DriveError, Stream};
 use crate::registry::Registry;
-use crate::service::Receive;
-use crate::smtp::{ClearText, Limits, News, Role, Server, Setup, StartTls};
+use crate::service::{Access, Receive};
+use crate::smtp::{self, Limits, Role, Server, Setup};
 use crate::store::Store;
 use async_signal::{Signal, Signals};
+use sd_notify::NotifyState;
 use smol::LocalExecutor;
-use smol::future::FutureExt;
+use smol::future::{self, FutureExt};
 use smol::io::AsyncWriteExt;
-use smol::net::{TcpListener, TcpStream};
+use smol::net::TcpStream;
 use smol::stream::StreamExt;
-use std::fmt;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// What a port is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Port {
-    /// 25.
-    Smtp,
-    /// 587, STARTTLS.
-    Submission,
-    /// 465, TLS from the start.
-    Submissions,
-}
-
-impl Port {
-    /// All that the box listens on.
-    pub const ALL: [Self; 3] = [Self::Smtp, Self::Submission, Self::Submissions];
-
-    /// As the output names it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Smtp => "smtp",
-            Self::Submission => "submission",
-            Self::Submissions => "submissions",
-        }
-    }
-}
 
 /// What to run.
 #[derive(Debug)]
@@ -56,46 +33,9 @@ pub struct Plan {
     pub clear_text: ClearText,
     /// The certificate.
     pub tls: Acceptor,
+    /// The socket for the commands.
+    pub control: Control,
 }
-
-/// A bound port.
-#[derive(Debug)]
-pub struct Running {
-    /// What it is for.
-    pub port: Port,
-    /// Where it is.
-    pub address: SocketAddr,
-    listener: TcpListener,
-}
-
-/// Why the box did not start.
-#[derive(Debug)]
-pub enum StartError {
-    /// A port cannot be had.
-    Bind(Port, SocketAddr, io::Error),
-    /// Signals cannot be heard.
-    Signals(io::Error),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bind(port, address, error) if error.kind() == io::ErrorKind::AddrInUse => write!(
-                f,
-                "{address} ({}) is used by another program. Nobody can connect there. Stop that program (ss -ltnp \
-                 'sport = :{}' says which it is), or choose other ports (--port-base)",
-                port.name(),
-                address.port()
-            ),
-            Self::Bind(port, address, error) => {
-                write!(f, "{address} ({}) cannot be bound: {error}", port.name())
-            }
-            Self::Signals(error) => write!(f, "signals cannot be heard: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
 
 /// Most connections in all and from one address. A household of phones, each with a connection a folder, is one address.
 const CONNECTIONS_MAX: usize = 1000;
@@ -122,26 +62,15 @@ pub fn serve(
     }))
 }
 
-/// Binds a port.
-async fn bind(port: Port, address: SocketAddr) -> Result<Running, StartError> {
-    let bound = async {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    };
-    match bound.await {
-        Ok((listener, address)) => Ok(Running { port, address, listener }),
-        Err(error) => Err(StartError::Bind(port, address, error)),
-    }
-}
-
 /// What every session is made of.
 struct House {
     plan: Plan,
     submission_port: u16,
     store: Arc<Store>,
     registry: Arc<Registry>,
-    sessions: Arc<Sessions<News>>,
+    attempts: Arc<Attempts>,
+    smtp: Arc<Sessions<smtp::News>>,
+    imap: Arc<Sessions<imap::News>>,
 }
 
 /// See `serve`.
@@ -156,13 +85,29 @@ async fn run(
     let mut signals = Signals::new([Signal::Int, Signal::Term]).map_err(StartError::Signals)?;
     let submission = ports.iter().find(|running| running.port == Port::Submissions);
     let submission_port = submission.map_or(465, |running| running.address.port());
-    let sessions = Sessions::new();
-    let house =
-        House { plan, submission_port, store: store.clone(), registry, sessions: sessions.clone() };
+    let (smtp, imap) = (Sessions::new(), Sessions::new());
+    let house = House {
+        plan,
+        submission_port,
+        store: store.clone(),
+        registry,
+        attempts: Arc::default(),
+        smtp,
+        imap,
+    };
     let house = Arc::new(house);
+    let admin = Arc::new(admin(&house, &ports));
+    let talks = Sessions::new();
     let crowd = Crowd::new(CONNECTIONS_MAX, CONNECTIONS_EACH_MAX);
     ready(&ports);
+    tell_systemd(NotifyState::Ready);
     let mut listening = Vec::new();
+    {
+        let (house, inner, talks) = (house.clone(), executor.clone(), talks.clone());
+        listening.push(executor.spawn(async move {
+            house.plan.control.serve(&inner, &talks, admin).await;
+        }));
+    }
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
         listening.push(executor.spawn(async move {
@@ -175,10 +120,16 @@ async fn run(
     }
     let signal = signals.next().await;
     log::info!("stopping signal={signal:?}");
+    tell_systemd(NotifyState::Stopping);
     for task in listening {
         task.cancel().await;
     }
-    let left = sessions.tell_and_wait(News::Shutdown, STOP_WAIT).await;
+    let told = future::zip(
+        house.smtp.tell_and_wait(smtp::News::Shutdown, STOP_WAIT),
+        house.imap.tell_and_wait(imap::News::Shutdown, STOP_WAIT),
+    );
+    let ((smtp, imap), _) = future::zip(told, talks.tell_and_wait((), STOP_WAIT)).await;
+    let left = smtp + imap;
     if left > 0 {
         log::warn!(
             "sessions={left} cut off: they did not end in time; nothing acknowledged is lost"
@@ -186,6 +137,33 @@ async fn run(
     }
     smol::unblock(move || store.close()).await;
     Ok(())
+}
+
+/// What the commands are answered from.
+fn admin(house: &House, ports: &[Running]) -> Admin {
+    let (smtp, imap) = (house.smtp.clone(), house.imap.clone());
+    let end_sessions = move |account| {
+        smtp.tell_account(account, smtp::News::Shutdown);
+        imap.tell_account(account, imap::News::Shutdown);
+    };
+    let (smtp, imap) = (house.smtp.clone(), house.imap.clone());
+    Admin {
+        facts: house.plan.control.facts.clone(),
+        host: house.plan.host.clone(),
+        started: net::now().seconds(),
+        ports: ports.iter().map(|running| (running.port.name(), running.address)).collect(),
+        registry: house.registry.clone(),
+        store: house.store.clone(),
+        end_sessions: Box::new(end_sessions),
+        count_sessions: Box::new(move || smtp.count() + imap.count()),
+    }
+}
+
+/// Without systemd nobody listens, and nothing is sent.
+fn tell_systemd(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        log::warn!("systemd was not told: {error}");
+    }
 }
 
 /// One connection from its first byte to its last. A fault in it ends it alone.
@@ -201,8 +179,7 @@ async fn session(
         refuse(stream, port).await;
         return;
     };
-    let (_place, news) = house.sessions.enter();
-    let driven = AssertUnwindSafe(converse(&house, port, stream, peer, &news)).catch_unwind().await;
+    let driven = AssertUnwindSafe(converse(&house, port, stream, peer)).catch_unwind().await;
     match driven {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
@@ -220,8 +197,11 @@ async fn refuse(mut stream: TcpStream, port: Port) {
         Port::Smtp | Port::Submission => {
             b"421 4.7.0 Too many connections from you or in all; try again in a few minutes\r\n"
         }
+        Port::Imap => {
+            b"* BYE Too many connections from you or in all; try again in a few minutes\r\n"
+        }
         // In TLS nothing can be said before the handshake.
-        Port::Submissions => b"",
+        Port::Submissions | Port::Imaps => b"",
     };
     let said = async { stream.write_all(text).await };
     let limit = async {
@@ -238,31 +218,81 @@ async fn converse(
     port: Port,
     stream: TcpStream,
     peer: IpAddr,
-    news: &smol::channel::Receiver<News>,
 ) -> Result<(), DriveError> {
+    let start_tls = if port.is_secure() { StartTls::Absent } else { StartTls::Offered };
     let role = match port {
         Port::Smtp => Role::Relay { submission_port: house.submission_port },
         Port::Submission | Port::Submissions => Role::Submission(house.plan.clear_text),
+        Port::Imap | Port::Imaps => return read_mail(house, port, peer, start_tls, stream).await,
     };
-    let tls = Some(&house.plan.tls);
-    let setup = Setup {
-        host: house.plan.host.clone(),
+    let place = house.smtp.enter();
+    let host = house.plan.host.clone();
+    let setup = Setup { host, peer, role, start_tls, limits: Limits::default() };
+    let (machine, stream) = greet(house, port, Server::new(setup), stream).await?;
+    let mut receive = Receive::new(
+        house.store.clone(),
+        house.registry.clone(),
+        house.plan.host.clone(),
+        house.attempts.clone(),
         peer,
-        role,
-        start_tls: match port {
-            Port::Smtp | Port::Submission => StartTls::Offered,
-            Port::Submissions => StartTls::Absent,
-        },
-        limits: Limits::default(),
+    );
+    let answer = async |ask| {
+        let mark = place.mark();
+        let answer = receive.answer(ask).await;
+        if let smtp::Answer::LoggedIn(login) = &answer {
+            place.belongs_to(login.account, mark, smtp::News::Shutdown);
+        }
+        answer
     };
-    let mut machine = Server::new(setup);
-    let mut stream = Stream::Clear(stream);
-    if port == Port::Submissions {
-        let (secured, facts) = net::secure(stream, tls).await?;
-        stream = secured;
-        machine.secured(facts);
+    net::drive(machine, stream, Some(&house.plan.tls), &place.news, answer).await
+}
+
+async fn read_mail(
+    house: &House,
+    port: Port,
+    peer: IpAddr,
+    start_tls: StartTls,
+    stream: TcpStream,
+) -> Result<(), DriveError> {
+    let place = house.imap.enter();
+    let setup = imap::Setup {
+        host: house.plan.host.clone(),
+        number: place.number,
+        start_tls,
+        clear_text: house.plan.clear_text,
+        limits: imap::Limits::default(),
+    };
+    let (machine, stream) = greet(house, port, imap::Server::new(setup), stream).await?;
+    let mut access = Access::new(
+        house.store.clone(),
+        house.registry.clone(),
+        house.attempts.clone(),
+        peer,
+        place.teller.clone(),
+    );
+    let answer = async |ask| {
+        let mark = place.mark();
+        let answer = access.answer(ask).await;
+        if let imap::Answer::LoggedIn(account) = &answer {
+            place.belongs_to(account.id(), mark, imap::News::Shutdown);
+        }
+        answer
+    };
+    net::drive(machine, stream, Some(&house.plan.tls), &place.news, answer).await
+}
+
+/// The handshake, where it comes first.
+async fn greet<M: Machine>(
+    house: &House,
+    port: Port,
+    mut machine: M,
+    stream: TcpStream,
+) -> Result<(M, Stream), DriveError> {
+    let stream = Stream::Clear(stream);
+    if !port.is_secure() {
+        return Ok((machine, stream));
     }
-    let mut receive =
-        Receive::new(house.store.clone(), house.registry.clone(), house.plan.host.clone());
-    net::drive(machine, stream, tls, news, async |ask| receive.answer(ask).await).await
+    let (stream, facts) = net::secure(stream, Some(&house.plan.tls)).await?;
+    machine.secured(facts);
+    Ok((machine, stream))
 }

@@ -65,6 +65,14 @@ impl fmt::Display for TrialError {
 
 impl std::error::Error for TrialError {}
 
+impl TrialAccount {
+    /// False once it was removed.
+    fn is_there(&self, registry: &Registry) -> bool {
+        let address = Address::parse(self.address.as_bytes()).ok();
+        address.is_some_and(|address| !matches!(registry.resolve(&address), Ok(None)))
+    }
+}
+
 const ADDRESSES: [&str; 2] = ["ann@pillarbox.test", "bob@pillarbox.test"];
 
 impl Trial {
@@ -73,7 +81,10 @@ impl Trial {
         let path = data.join("try.json");
         match std::fs::read(&path) {
             Ok(text) => {
-                serde_json::from_slice(&text).map_err(|error| TrialError::Text(path, error))
+                let mut trial: Self = serde_json::from_slice(&text)
+                    .map_err(|error| TrialError::Text(path.clone(), error))?;
+                trial.accounts.retain(|account| account.is_there(registry));
+                Ok(trial)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::make(&path, registry),
             Err(error) => Err(TrialError::Io(path, error)),

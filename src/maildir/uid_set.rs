@@ -71,6 +71,13 @@ impl UidSet {
             .is_some_and(|&(_, last)| uid.0 <= last)
     }
 
+    /// The last of the range that this one is in.
+    pub fn range_end(&self, uid: Uid) -> Option<Uid> {
+        let after = self.ranges.partition_point(|&(first, _)| first <= uid.0);
+        let &(_, last) = self.ranges.get(after.checked_sub(1)?)?;
+        (uid.0 <= last).then_some(Uid(last))
+    }
+
     /// Is any from `first` to `last` in?
     pub fn touches(&self, first: Uid, last: Uid) -> bool {
         let from = self.ranges.partition_point(|&(_, end)| end < first.0);

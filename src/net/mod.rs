@@ -1,12 +1,14 @@
 //! Sockets, TLS and the clock: what runs the machines of the pure wing over the network. Everything that comes in here
 //! is hostile.
 
+mod attempts;
 mod clock;
 mod drive;
 mod listen;
 mod stream;
 mod tls;
 
+pub use attempts::Attempts;
 pub use clock::now;
 pub use drive::{DriveError, drive, secure};
 pub use listen::{Admission, Crowd, listen};

@@ -1,6 +1,8 @@
 //! `state.db`: the people of the box, their addresses and their devices. SQLite, durable at each answer; it is the only
 //! copy, so it is never made anew by itself.
 
+mod leaving;
 mod people;
 
-pub use people::{Device, Person, Registry, RegistryError};
+pub use leaving::Left;
+pub use people::{Device, LoggedIn, Person, Registry, RegistryError};

@@ -3,11 +3,12 @@
 
 use crate::base::{AccountId, Timestamp};
 use crate::mail::{Address, Domain};
+use crate::sasl::Credentials;
 use crate::sasl::device::{DevicePassword, Verifier};
 use openssl::error::ErrorStack;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The open `state.db`.
@@ -23,6 +24,15 @@ pub struct Person {
     pub account: AccountId,
     /// The first is the one that the person was added with.
     pub addresses: Vec<String>,
+}
+
+/// Who has logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// Whose mail it is.
+    pub account: AccountId,
+    /// The address, for logs.
+    pub name: String,
 }
 
 /// A phone or program that may log in.
@@ -49,6 +59,8 @@ pub enum RegistryError {
     Database(rusqlite::Error),
     /// Failed: keys could not be made.
     Keys(ErrorStack),
+    /// Failed: there is mail, but no `state.db` that says whose it is.
+    Lost(PathBuf),
     /// Failed: `state.db` is of a later version than this program.
     Version(i64),
 }
@@ -60,6 +72,12 @@ impl fmt::Display for RegistryError {
             Self::Nobody(address) => write!(f, "nobody here has the address {address}"),
             Self::Database(error) => write!(f, "state.db: {error}"),
             Self::Keys(error) => write!(f, "keys of a password: {error}"),
+            Self::Lost(path) => write!(
+                f,
+                "{} is gone, but there is mail in accounts/. Made anew, it would give the mail of one person to another. \
+                 Bring it back from a backup, or move accounts/ away to begin anew",
+                path.display()
+            ),
             Self::Version(version) => {
                 write!(
                     f,
@@ -97,7 +115,15 @@ const USED_GRAIN: i64 = 3600;
 impl Registry {
     /// Opens or makes `state.db` in the data folder.
     pub fn open(data: &Path) -> Result<Self, RegistryError> {
-        let mut db = Connection::open(data.join("state.db"))?;
+        let path = data.join("state.db");
+        let has_mail = || {
+            std::fs::read_dir(data.join("accounts"))
+                .is_ok_and(|mut folders| folders.next().is_some())
+        };
+        if !path.exists() && has_mail() {
+            return Err(RegistryError::Lost(path));
+        }
+        let mut db = Connection::open(path)?;
         db.execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-1000; PRAGMA mmap_size=0;
              PRAGMA temp_store=FILE; PRAGMA foreign_keys=ON;",
@@ -116,7 +142,7 @@ impl Registry {
         Ok(Self { db: Mutex::new(db) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connection> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -184,14 +210,14 @@ impl Registry {
         Ok(self.people()?.into_iter().next())
     }
 
-    /// Lets a device of someone log in with this password.
+    /// Lets a device of someone log in with this password. The device's number.
     pub fn add_device(
         &self,
         address: &Address,
         name: &str,
         password: &DevicePassword,
         now: Timestamp,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<i64, RegistryError> {
         let person =
             self.resolve(address)?.ok_or_else(|| RegistryError::Nobody(address.to_string()))?;
         let db = self.lock();
@@ -212,7 +238,7 @@ impl Registry {
                 now.seconds(),
             ],
         )?;
-        Ok(())
+        Ok(db.last_insert_rowid())
     }
 
     /// Someone's devices.
@@ -233,6 +259,21 @@ impl Registry {
             .lock()
             .execute("DELETE FROM devices WHERE person=? AND id=?", params![person.0, device])?;
         Ok(gone > 0)
+    }
+
+    /// Whose account these credentials open: a device password of the address that they name. Nobody acts for another.
+    pub fn log_in(
+        &self,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> Result<Option<LoggedIn>, RegistryError> {
+        let Credentials { authzid, authcid, password } = credentials;
+        if authzid.as_ref().is_some_and(|other| !other.eq_ignore_ascii_case(authcid)) {
+            return Ok(None);
+        }
+        let Ok(address) = Address::parse(authcid.as_bytes()) else { return Ok(None) };
+        let account = self.check_login(&address, password.reveal(), now)?;
+        Ok(account.map(|account| LoggedIn { account, name: address.to_string() }))
     }
 
     /// Who logs in with this address and password; costs one SHA-256 and looks at each device of the account.
@@ -266,12 +307,12 @@ impl Registry {
     }
 }
 
-fn account(id: i64) -> AccountId {
+pub(super) fn account(id: i64) -> AccountId {
     AccountId(u32::try_from(id).unwrap_or(u32::MAX))
 }
 
 /// Addresses are compared without regard to case: nobody means two people by `Bob@` and `bob@`.
-fn key(address: &Address) -> String {
+pub(super) fn key(address: &Address) -> String {
     format!("{}@{}", address.local().to_lowercase(), address.domain())
 }
 
@@ -318,6 +359,12 @@ mod tests {
         assert!(registry.revoke_device(account, device.id).unwrap());
         assert_eq!(check("ann@example.org", spelled.reveal()), None);
         assert_eq!(registry.people().unwrap().len(), 1);
+        drop(registry);
+        std::fs::create_dir_all(path.join("accounts").join("1")).unwrap();
+        Registry::open(&path).unwrap();
+        std::fs::remove_file(path.join("state.db")).unwrap();
+        assert!(matches!(Registry::open(&path), Err(RegistryError::Lost(_))));
+        assert!(!path.join("state.db").exists(), "made anew");
         std::fs::remove_dir_all(path).unwrap();
     }
 }

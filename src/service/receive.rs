@@ -1,16 +1,18 @@
 //! A message arrives by SMTP: who may send it, for whom it is, and that it is safe on the disk before the peer is told so.
 //! Both roles end here: other servers' mail, and our own people's mail to people here.
 
-use crate::base::{AccountId, Timestamp};
+use crate::base::{AccountId, Quoted, Timestamp};
 use crate::mail::trace::{Received, delivered_to, return_path};
 use crate::mail::{Address, Date, Domain, submission};
 use crate::maildir::Flags;
-use crate::net;
-use crate::registry::{Registry, RegistryError};
+use crate::net::{self, Attempts};
+use crate::registry::{LoggedIn, Registry, RegistryError};
 use crate::sasl::Credentials;
 use crate::smtp::{Answer, Ask, Enhanced, Envelope, ForwardPath, Login, Reply};
 use crate::store::{Cause, Incoming, Placement, Store, StoreError, Target};
 use openssl::rand::rand_bytes;
+use smol::Timer;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One session's side of the workflow.
@@ -19,6 +21,8 @@ pub struct Receive {
     store: Arc<Store>,
     registry: Arc<Registry>,
     host: Domain,
+    attempts: Arc<Attempts>,
+    peer: IpAddr,
     message: Option<Message>,
 }
 
@@ -40,9 +44,15 @@ const HOLD_LEN: usize = 128 * 1024;
 const FREE_MIN: u64 = 32 << 20;
 
 impl Receive {
-    /// For a session that begins.
-    pub const fn new(store: Arc<Store>, registry: Arc<Registry>, host: Domain) -> Self {
-        Self { store, registry, host, message: None }
+    /// For a session that begins; `peer` has connected.
+    pub const fn new(
+        store: Arc<Store>,
+        registry: Arc<Registry>,
+        host: Domain,
+        attempts: Arc<Attempts>,
+        peer: IpAddr,
+    ) -> Self {
+        Self { store, registry, host, attempts, peer, message: None }
     }
 
     /// Decides what the session asks.
@@ -72,22 +82,20 @@ impl Receive {
     }
 
     async fn authenticate(&self, credentials: Credentials) -> Answer {
-        let Credentials { authzid, authcid, password } = credentials;
-        let wrong = || Reply::new(535, Enhanced(5, 7, 8), "Wrong name or device password");
-        let Ok(address) = Address::parse(authcid.as_bytes()) else {
-            return Answer::Refuse(wrong());
-        };
-        // Nobody acts for another here.
-        if authzid.is_some_and(|other| !other.eq_ignore_ascii_case(&authcid)) {
-            return Answer::Refuse(wrong());
-        }
         let (registry, now) = (self.registry.clone(), net::now());
-        let name = address.to_string();
-        let checked =
-            self.store.run(move || registry.check_login(&address, password.reveal(), now)).await;
-        match checked {
-            Some(Ok(Some(account))) => Answer::LoggedIn(Login { account, name }),
-            Some(Ok(None)) => Answer::Refuse(wrong()),
+        let named = credentials.authcid.clone();
+        match self.store.run(move || registry.log_in(&credentials, now)).await {
+            Some(Ok(Some(LoggedIn { account, name }))) => Answer::LoggedIn(Login { account, name }),
+            Some(Ok(None)) => {
+                log::info!(
+                    "service=receive login failed peer={} name={}",
+                    self.peer,
+                    Quoted(named.as_bytes())
+                );
+                Timer::after(self.attempts.failed(self.peer, &named, now)).await;
+                let wrong = Enhanced(5, 7, 8);
+                Answer::Refuse(Reply::new(535, wrong, "Wrong name or device password"))
+            }
             Some(Err(error)) => Answer::Refuse(failed(&error)),
             None => Answer::Refuse(stopped()),
         }
@@ -309,6 +317,10 @@ fn failed(error: &RegistryError) -> Reply {
 }
 
 fn not_stored(error: &StoreError) -> Reply {
+    // No fault: the server stops, or the account has just been removed.
+    if matches!(error, StoreError::Closed) {
+        return stopped();
+    }
     log::error!("service=receive not stored: {error}");
     match error {
         StoreError::NoSpace => Reply::new(452, Enhanced(4, 3, 1), "The disk is full; try later"),

@@ -22,5 +22,5 @@ pub use parameter::{Body, MailParameters};
 pub use path::ForwardPath;
 pub use reply::{Enhanced, Reply};
 pub use server::Server;
-pub use session::{ClearText, Greeting, Login, Role, Setup, StartTls};
+pub use session::{Greeting, Login, Role, Setup};
 pub use transaction::Envelope;

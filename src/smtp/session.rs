@@ -1,7 +1,7 @@
 //! What a server knows of one connection: how it was set up, and what it has learnt of the peer so far.
 
 use super::limits::Limits;
-use crate::base::{AccountId, TlsFacts};
+use crate::base::{AccountId, ClearText, StartTls, TlsFacts};
 use crate::mail::Domain;
 use crate::mail::trace::Protocol;
 use std::net::IpAddr;
@@ -31,24 +31,6 @@ pub enum Role {
     },
     /// Ports 465 and 587: our own people send (RFC 6409). Mail only after a login.
     Submission(ClearText),
-}
-
-/// Whether a password may cross a line without TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClearText {
-    /// Never.
-    Refused,
-    /// On loopback, where `try` listens.
-    Allowed,
-}
-
-/// Whether the listener has a certificate for STARTTLS (RFC 3207).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StartTls {
-    /// It has.
-    Offered,
-    /// It has not.
-    Absent,
 }
 
 /// Who has logged in.

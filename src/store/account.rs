@@ -19,6 +19,8 @@ use crate::base::{AccountId, Ticket, ticket};
 use crate::mail::{Card, Scanner};
 use crate::maildir::{Dir, MailboxId, Uid, UidSet};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
@@ -154,6 +156,26 @@ impl Account {
             }
         }
         Err(StoreError::NoMessage)
+    }
+
+    /// A range of a message as a range of a file that can go out unchanged: the message's own, or one without a name
+    /// that is written for it, where line ends must be made.
+    pub fn file_of(
+        &self,
+        text: &Text,
+        range: Range<u64>,
+    ) -> Result<(Arc<File>, Range<u64>), StoreError> {
+        if let Some(file) = text.as_file() {
+            return Ok((file.clone(), range));
+        }
+        let failed = |error: std::io::Error| StoreError::io("copy a message", &error);
+        let tmp = &self.shared.ready()?.tmp;
+        let unique = lock(&self.shared.unique).next(super::core::now());
+        let name = format!("c{}", unique.hex()).into_bytes();
+        let file = tmp.create(&name).map_err(failed)?;
+        tmp.unlink(&name).map_err(failed)?;
+        let len = text.copy(range, &file).map_err(failed)?;
+        Ok((Arc::new(file), 0..len))
     }
 
     /// A message's card; made from the message if it is not at hand.

@@ -2,9 +2,11 @@
 
 use super::account::Account;
 use super::cards::Cards;
+use super::error::StoreError;
 use super::threads::Threads;
 use crate::base::{AccountId, Ticket};
 use std::collections::HashMap;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -61,6 +63,28 @@ impl Store {
     /// Runs blocking work on a reading thread.
     pub fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Ticket<T> {
         self.threads.run(work)
+    }
+
+    /// Closes an account for good and moves its folder to `removed/` in the data folder; whoever still has a session
+    /// finds it closed. Where the folder is now. Blocks.
+    pub fn put_aside(&self, id: AccountId) -> Result<PathBuf, StoreError> {
+        let io = |error: std::io::Error| StoreError::io("put an account's folder aside", &error);
+        // The closed account stays in the map: a late delivery must not make the folder anew.
+        if let Some(Err(error)) = self.account(id).close().wait() {
+            log::warn!("account={id} closed: {error}");
+        }
+        let from = self.shared.accounts_dir.join(id.to_string());
+        let removed = self.shared.accounts_dir.with_file_name("removed");
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&removed).map_err(io)?;
+        // A number is given once, but an older state.db may have come back from a backup.
+        let names = std::iter::once(id.to_string()).chain((1..100).map(|n| format!("{id}.{n}")));
+        let free = names.map(|name| removed.join(name)).find(|path| !path.exists());
+        let to = free.ok_or(StoreError::Cannot("removed/ is full of this account's number"))?;
+        std::fs::rename(&from, &to).map_err(io)?;
+        for folder in [&removed, &self.shared.accounts_dir] {
+            std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+        }
+        Ok(to)
     }
 
     /// Stops every account in order. Blocks until it is done.

@@ -2,7 +2,7 @@
 //! and are read as if every line ended by CRLF.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -93,6 +93,25 @@ impl Text {
         (self.lines == Lines::AsTheyAre).then_some(&self.file)
     }
 
+    /// Writes a range of the text, cut at its end, into a file; how many bytes that were.
+    pub(super) fn copy(&self, range: Range<u64>, mut into: &File) -> io::Result<u64> {
+        let mut reader = Reader::new(self.file.try_clone()?, self.lines);
+        let (mut at, mut written) = (0_u64, 0_u64);
+        while let Some(piece) = reader.next_piece()? {
+            let len = piece.len() as u64;
+            let offset =
+                |place: u64| usize::try_from(place.saturating_sub(at).min(len)).unwrap_or(0);
+            let wanted = piece.get(offset(range.start)..offset(range.end)).unwrap_or_default();
+            into.write_all(wanted)?;
+            written += wanted.len() as u64;
+            at += len;
+            if at >= range.end {
+                break;
+            }
+        }
+        Ok(written)
+    }
+
     /// A range of the text, cut at its end.
     pub fn read(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
         let range = range.start.min(self.size)..range.end.min(self.size);
@@ -146,6 +165,10 @@ mod tests {
             let (from, at) = (u64::from(start), start as usize);
             assert_eq!(text.read(from..from + 7).unwrap(), &all[at..at + 7]);
         }
+        let copied = path.with_extension("copy");
+        let len = text.copy(65_530..131_080, &std::fs::File::create(&copied).unwrap()).unwrap();
+        assert_eq!((len, std::fs::read(&copied).unwrap()), (65_550, all[65_530..131_080].to_vec()));
+        std::fs::remove_file(copied).unwrap();
         let plain = open(raw.len());
         assert_eq!(plain.read(3..9).unwrap(), &raw.as_bytes()[3..9]);
         std::fs::remove_file(path).unwrap();

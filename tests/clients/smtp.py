@@ -4,49 +4,15 @@
 Usage: smtp.py PROGRAM. Prints a line a check and `test result:` as cargo does.
 """
 
-import json
 import mailbox
 import pathlib
-import signal
 import smtplib
 import socket
-import ssl
 import subprocess
-import sys
 import tempfile
 import time
 
-PROGRAM = sys.argv[1]
-CLEAR = ssl._create_unverified_context()
-passed = failed = 0
-
-
-def check(name, holds):
-    global passed, failed
-    print(("ok    " if holds else "WRONG ") + name, flush=True)
-    if holds:
-        passed += 1
-    else:
-        failed += 1
-
-
-class Box:
-    def __init__(self, folder):
-        command = [PROGRAM, "try", "--dir", str(folder), "--port-base", "0", "--json"]
-        self.folder = pathlib.Path(folder)
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        answer = json.loads(self.process.stdout.readline())
-        self.ports, self.accounts = answer["ports"], answer["accounts"]
-
-    def stop(self):
-        began = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        _, talk = self.process.communicate(timeout=20)
-        return self.process.returncode, time.monotonic() - began, talk
-
-    def mail(self, account):
-        maildir = self.folder / "accounts" / str(account) / "Maildir"
-        return [f.read_bytes() for f in sorted((maildir / "new").iterdir())]
+from house import CLEAR, PROGRAM, Box, check, finish
 
 
 def refusal(work):
@@ -149,8 +115,7 @@ def main():
         check("and with the same mail", [box.mail(1), box.mail(2)] == before)
         box.process.kill()
         box.process.wait()
-    print(f"test result: {'ok' if failed == 0 else 'FAILED'}. {passed} passed; {failed} failed; 0 ignored;")
-    sys.exit(failed != 0)
+    finish()
 
 
 main()

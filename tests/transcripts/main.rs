@@ -10,6 +10,7 @@
 //! S\: 334 \x20                   the same with escapes, the line end still added
 //! S* 250-SIZE ...                in any order, before the next plain line
 //! S! 250-AUTH ...                must not come before the next plain line
+//! S~                             whatever else comes before the next plain line is passed over
 //! C2: NOOP                       the same for a second connection, which is made when it is first named
 //! S2: 250 ...
 //! -- wait 5m                     the clock moves on
@@ -24,6 +25,7 @@
 //! a line that stands there is never changed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod imap;
 mod run;
 mod smtp;
 mod socket;
@@ -34,4 +36,9 @@ mod wire;
 #[test]
 fn smtp_texts() {
     run::folder("smtp", smtp::World::new);
+}
+
+#[test]
+fn imap_texts() {
+    run::folder("imap", imap::World::new);
 }

@@ -5,11 +5,10 @@
 //! begun and given up, `-- envelope ESMTPS c.example ann@example.org -> bob@example.org` how the last one came.
 
 use super::wire::Protocol;
-use pillarbox::base::AccountId;
+use pillarbox::base::{AccountId, ClearText, StartTls};
 use pillarbox::mail::Domain;
 use pillarbox::smtp::{
-    Answer, Ask, ClearText, Enhanced, Envelope, ForwardPath, Limits, Login, News, Reply, Role,
-    Server, Setup, StartTls,
+    Answer, Ask, Enhanced, Envelope, ForwardPath, Limits, Login, News, Reply, Role, Server, Setup,
 };
 use std::sync::Mutex;
 

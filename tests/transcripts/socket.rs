@@ -10,6 +10,7 @@ use smol::channel::{Sender, unbounded};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How long a server that says nothing is listened to.
@@ -21,6 +22,18 @@ pub struct Socket<N> {
     pulse: Arc<Pulse>,
     sent: usize,
     told: usize,
+    server: Option<JoinHandle<()>>,
+}
+
+/// The server's thread ends with the connection; the world that it runs in goes with the last one.
+impl<N> Drop for Socket<N> {
+    fn drop(&mut self) {
+        self.client = Client::None;
+        let ended = self.server.take().map(JoinHandle::join);
+        if !std::thread::panicking() {
+            assert!(ended.is_none_or(|ended| ended.is_ok()), "the session panicked");
+        }
+    }
 }
 
 /// What has reached the machine, and whether it waits.
@@ -152,7 +165,7 @@ impl<N: Clone + Send + 'static> Socket<N> {
         let pulse = Arc::new(Pulse::default());
         let machine = Shifted { machine: protocol.machine(), shift, pulse: pulse.clone() };
         let over = pulse.clone();
-        std::thread::spawn(move || {
+        let server = std::thread::spawn(move || {
             smol::block_on(async {
                 let mut machine = machine;
                 let server = smol::Async::new(server).unwrap();
@@ -168,7 +181,8 @@ impl<N: Clone + Send + 'static> Socket<N> {
                 over.change(|beat| beat.rest = Rest::Over);
             });
         });
-        let mut wire = Self { client: Client::Clear(client), news, pulse, sent: 0, told: 0 };
+        let (client, server) = (Client::Clear(client), Some(server));
+        let mut wire = Self { client, news, pulse, sent: 0, told: 0, server };
         if opening == Opening::Tls {
             wire.tls().unwrap();
         }

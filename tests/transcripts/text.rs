@@ -21,6 +21,8 @@ pub enum What {
     AnyOrder(Vec<u8>),
     /// Not before the next plain line.
     Never(Vec<u8>),
+    /// Whatever else comes before the next plain line.
+    Others,
     Wait(Duration),
     Tls,
     Close,
@@ -90,7 +92,7 @@ fn one(line: &str) -> Option<(usize, What)> {
         Some(after) => (rest[..1].parse::<usize>().ok()?.checked_sub(1)?, after),
         None => (0, rest),
     };
-    let marks = ["\\:", ":", "*", "!"];
+    let marks = ["\\:", ":", "*", "!", "~"];
     let (mark, text) = marks.iter().find_map(|mark| Some((*mark, rest.strip_prefix(mark)?)))?;
     let text = text.strip_prefix(' ').unwrap_or(text);
     let what = match (who, mark) {
@@ -100,6 +102,7 @@ fn one(line: &str) -> Option<(usize, What)> {
         ("S", ":") => What::Server(text.into()),
         ("S", "*") => What::AnyOrder(text.into()),
         ("S", "!") => What::Never(text.into()),
+        ("S", "~") => What::Others,
         _ => return None,
     };
     Some((side, what))

@@ -1,0 +1,121 @@
+//! What is said over the control socket. Both ends are this program, perhaps in two versions.
+
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Bytes of a request with its line's end.
+pub const REQUEST_LEN_MAX: usize = 4096;
+/// Bytes of an answer with its line's end.
+pub const ANSWER_LEN_MAX: usize = 4 << 20;
+
+/// What the server is asked to do. An address is a person's, in full.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+#[allow(missing_docs, reason = "the variants and fields are the commands' own words")]
+pub enum Request {
+    Status,
+    UserList,
+    UserAdd { address: String },
+    UserRemove { address: String },
+    DeviceList { user: String },
+    DeviceAdd { user: String, name: Option<String> },
+    DeviceRevoke { user: String, id: i64 },
+}
+
+/// What the server says to it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Done; the value is one of the types below.
+    Done(serde_json::Value),
+    /// Not done: it may not be, or there is nothing to do it to.
+    Refused(String),
+    /// Not done, or not wholly: a fault of the machine.
+    Failed(String),
+}
+
+/// Of `UserAdd`.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct UserAdded {
+    pub account: u32,
+    pub address: String,
+}
+
+/// One of the list that answers `UserList`.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct User {
+    pub account: u32,
+    pub addresses: Vec<String>,
+    /// How many there are.
+    pub devices: usize,
+}
+
+/// Of `UserRemove`.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct UserRemoved {
+    pub account: u32,
+    pub addresses: Vec<String>,
+    /// How many were revoked.
+    pub devices: usize,
+    /// Where the mail lies now.
+    pub mail: PathBuf,
+}
+
+/// One of the list that answers `DeviceList`.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct Device {
+    pub id: i64,
+    pub name: String,
+    /// Seconds since 1970.
+    pub added: i64,
+    /// Seconds since 1970, to the hour.
+    pub used: Option<i64>,
+}
+
+/// Of `DeviceAdd`.
+#[derive(Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct NewDevice {
+    pub id: i64,
+    pub name: String,
+    /// Shown this once.
+    pub password: String,
+}
+
+/// Of `DeviceRevoke`.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct Revoked {
+    pub id: i64,
+}
+
+/// Of `Status`.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct Status {
+    pub version: String,
+    pub pid: u32,
+    /// Seconds since 1970.
+    pub started: i64,
+    pub data: PathBuf,
+    pub host: String,
+    pub ports: Vec<PortAt>,
+    pub users: usize,
+    pub devices: usize,
+    /// Connections, those that have not logged in as well.
+    pub sessions: usize,
+    pub free_bytes: u64,
+}
+
+/// Where something listens.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct PortAt {
+    pub name: String,
+    pub address: SocketAddr,
+}

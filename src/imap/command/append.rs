@@ -1,0 +1,166 @@
+//! APPEND (RFC 3501 §6.3.11, APPENDUID of RFC 4315 §3). The message itself never stands in memory: it is written as it
+//! comes.
+
+use super::action::Action;
+use crate::base::Cursor;
+use crate::imap::args::{Args, Parsed, literal_size};
+use crate::imap::flag_text::FlagNames;
+use crate::imap::job::{Job, Next, when_done};
+use crate::imap::response::Completion;
+use crate::imap::upload::Upload;
+use crate::mail::Date;
+use crate::maildir::MailboxName;
+use crate::store::{Placement, StoreError, Target};
+
+/// What stands before the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    name: MailboxName,
+    flags: FlagNames,
+    date: Option<Date>,
+}
+
+/// So much must stay free on the disk.
+const FREE_MIN: u64 = 32 << 20;
+
+/// An APPEND whose message is no literal.
+pub fn read(_: &mut Args<'_>) -> Parsed<Action> {
+    Err(Completion::bad("APPEND takes a mailbox, flags, a date and a message as a literal"))
+}
+
+/// Reads what stands before a literal that was announced: the head of an APPEND if that literal is the message, `None`
+/// if it is the name of the mailbox.
+pub fn read_head(args: &mut Args<'_>) -> Parsed<Option<Head>> {
+    args.space()?;
+    if at_literal(args) {
+        return Ok(None);
+    }
+    let name = args.mailbox().map_err(|refused| match refused.code {
+        // A mailbox that cannot be is not there.
+        Some(_) => Completion::no("There cannot be such a mailbox").code("CANNOT"),
+        None => refused,
+    })?;
+    args.space()?;
+    let mut head = Head { name, flags: FlagNames::default(), date: None };
+    if args.peek() == Some(b'(') {
+        head.flags = FlagNames::read_list(args)?;
+        args.space()?;
+    }
+    if args.peek() == Some(b'"') {
+        head.date = Some(args.date_time()?);
+        args.space()?;
+    }
+    if at_literal(args) {
+        Ok(Some(head))
+    } else {
+        Err(Completion::bad("The message is no literal"))
+    }
+}
+
+fn at_literal(args: &Args<'_>) -> bool {
+    let mut cursor = Cursor::new(args.rest());
+    literal_size(&mut cursor).is_some() && cursor.rest() == b"\r\n"
+}
+
+/// Begins the message; `today` is its date if none was given.
+pub fn begin(head: Head, size: u64, today: Date) -> Job {
+    Box::new(move |session| {
+        let account = &session.account;
+        let begun = account.mailboxes().and_then(|mailboxes| {
+            let Some(mailbox) = mailboxes.named(&head.name) else { return Ok(None) };
+            if account.free_bytes()? < FREE_MIN.saturating_add(size) {
+                return Err(StoreError::NoSpace);
+            }
+            Ok(Some((mailbox.id, account.begin()?)))
+        });
+        Next::Done(match begun {
+            Ok(Some((mailbox, incoming))) => {
+                let date = head.date.unwrap_or(today);
+                session.upload = Some(Upload { mailbox, flags: head.flags, date, incoming });
+                Completion::ok("Go on")
+            }
+            Ok(None) => {
+                Completion::no("There is no such mailbox; create it first").code("TRYCREATE")
+            }
+            Err(error) => error.into(),
+        })
+    })
+}
+
+/// Writes the next piece.
+pub fn write(piece: Vec<u8>) -> Job {
+    Box::new(move |session| {
+        let written = match &mut session.upload {
+            Some(upload) => upload.incoming.write(&piece),
+            None => Err(StoreError::Closed),
+        };
+        Next::Done(match written {
+            Ok(()) => Completion::ok("Go on"),
+            Err(error) => {
+                session.upload = None;
+                error.into()
+            }
+        })
+    })
+}
+
+/// Takes the message in.
+pub fn commit() -> Job {
+    Box::new(|session| {
+        let Some(upload) = session.upload.take() else {
+            return Next::Done(StoreError::Closed.into());
+        };
+        let Upload { mailbox, flags: FlagNames { flags, keywords }, date, incoming } = upload;
+        let placement = Placement { target: Target::Mailbox(mailbox), flags, keywords };
+        let arrival = incoming.finish(date.at, date.zone_minutes, vec![placement]);
+        when_done(session.account.commit(vec![arrival], session.cause()), |_, done| {
+            Next::Done(match done {
+                Ok(placed) => {
+                    let appended = Completion::ok("Appended");
+                    match placed.first() {
+                        Some(place) => {
+                            appended.code(format!("APPENDUID {} {}", place.validity, place.uid))
+                        }
+                        None => appended,
+                    }
+                }
+                Err(StoreError::NoMailbox) => {
+                    Completion::no("The mailbox was deleted meanwhile").code("TRYCREATE")
+                }
+                Err(error) => error.into(),
+            })
+        })
+    })
+}
+
+/// Forgets a message that was cut off.
+pub fn abandon() -> Job {
+    Box::new(|session| {
+        session.upload = None;
+        Next::Done(Completion::ok("Forgotten"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_head;
+    use crate::imap::args::Args;
+
+    #[test]
+    fn the_literal_is_the_message_or_the_name() {
+        let head = |text: &[u8]| read_head(&mut Args::new(text)).map(|head| head.is_some());
+        assert_eq!(head(b" saved-messages (\\Seen) {310}\r\n"), Ok(true));
+        assert_eq!(head(b" x (\\Seen) \"17-Jul-1996 02:44:25 -0700\" {310+}\r\n"), Ok(true));
+        assert_eq!(head(b" x {3}\r\n"), Ok(true));
+        assert_eq!(head(b" {5}\r\n"), Ok(false));
+        assert_eq!(head(b" {5}\r\nINBOX {3}\r\n"), Ok(true));
+        for bad in [
+            &b" x (\\Seen {3}\r\n"[..],
+            b" x \"yesterday\" {3}\r\n",
+            b" x y {3}\r\n",
+            b" ../x {3}\r\n",
+        ] {
+            assert!(head(bad).is_err(), "{bad:?}");
+        }
+    }
+}

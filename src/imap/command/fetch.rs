@@ -1,0 +1,214 @@
+//! FETCH (RFC 3501 §6.4.5, CHANGEDSINCE of RFC 7162 §3.1.4.1): answered in pieces, each from one look at the index.
+
+use super::action::Action;
+use super::fetch_item::{Item, Seen, read_items};
+use super::fetch_message::{Message, Need};
+use crate::imap::args::{Args, Parsed};
+use crate::imap::job::{Job, Next, when_done};
+use crate::imap::response::Completion;
+use crate::imap::rows::Rows;
+use crate::imap::selected::Access;
+use crate::imap::sequence_set::{Numbers, SequenceSet, members};
+use crate::imap::session::Session;
+use crate::maildir::{Flags, ModSeq, Uid, UidSet};
+use crate::store::{FlagsRequest, Mode};
+use std::sync::Arc;
+
+/// Messages of one piece for which the disk is asked, and files that it may hold open.
+const PIECE_MAX: usize = 256;
+const FILES_MAX: usize = 16;
+/// Messages that become `\Seen` with one change.
+const SEEN_MAX: usize = 64;
+
+/// `FETCH 1:* (FLAGS UID)`
+pub fn read(args: &mut Args<'_>) -> Parsed<Action> {
+    read_fetch(args, Numbers::Sequence)
+}
+
+/// `UID FETCH 304:306 BODY[]`
+pub fn read_uid(args: &mut Args<'_>) -> Parsed<Action> {
+    read_fetch(args, Numbers::Uid)
+}
+
+fn read_fetch(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
+    args.space()?;
+    let set = args.sequence_set()?;
+    args.space()?;
+    let mut items = read_items(args)?;
+    let mut changed_since = None;
+    if args.eat(b' ') {
+        args.list(|args| {
+            if !args.word("CHANGEDSINCE") {
+                return Err(Completion::bad("FETCH has the modifier CHANGEDSINCE only"));
+            }
+            args.space()?;
+            // Quirk(iOS 16.5): sends 0, which the grammar has not.
+            changed_since = Some(ModSeq(args.number64()?));
+            Ok(())
+        })?;
+    }
+    args.end()?;
+    if changed_since.is_some() && !items.contains(&Item::ModSeq) {
+        items.push(Item::ModSeq);
+    }
+    if numbers == Numbers::Uid && !items.contains(&Item::Uid) {
+        items.insert(0, Item::Uid);
+    }
+    Ok(Action::Work(Box::new(move |session| {
+        begin(session, &set, numbers, items, changed_since).unwrap_or_else(Next::Done)
+    })))
+}
+
+/// What is left to be fetched.
+struct Fetch {
+    items: Arc<[Item]>,
+    need: Need,
+    uids: UidSet,
+    /// The next message has this UID or a higher one.
+    next: Uid,
+    seen: Marking,
+    rows: Rows,
+    /// A message was not there any more.
+    missing: bool,
+}
+
+/// Whether the messages become `\Seen`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marking {
+    /// They do not.
+    Not,
+    /// They do, and those up to here have been marked.
+    UpTo(Uid),
+}
+
+fn begin(
+    session: &mut Session,
+    set: &SequenceSet,
+    numbers: Numbers,
+    items: Vec<Item>,
+    changed_since: Option<ModSeq>,
+) -> Result<Next, Completion> {
+    if items.contains(&Item::ModSeq) {
+        session.becomes_aware();
+    }
+    let selected = session.opened()?;
+    let mut uids = selected.uids(set, numbers)?;
+    if let Some(since) = changed_since {
+        let changed =
+            members(&selected.view, &uids, Uid(1)).filter(|(_, entry)| entry.modseq > since);
+        uids = changed.map(|(_, entry)| entry.uid).collect();
+    }
+    let sets_seen =
+        |item: &Item| matches!(item, Item::Section(section) if section.seen == Seen::Set);
+    let seen = if selected.access == Access::ReadWrite && items.iter().any(sets_seen) {
+        Marking::UpTo(Uid(0))
+    } else {
+        Marking::Not
+    };
+    let need = Need::of(&items);
+    let items = items.into();
+    Ok(go_on(
+        session,
+        Fetch { items, need, uids, next: Uid(1), seen, rows: Rows::default(), missing: false },
+    ))
+}
+
+fn go_on(session: &mut Session, fetch: Fetch) -> Next {
+    match fetch.seen {
+        Marking::UpTo(last) if last < fetch.next => mark(session, fetch),
+        Marking::UpTo(_) | Marking::Not => write(session, fetch).unwrap_or_else(Next::Done),
+    }
+}
+
+/// The next messages become `\Seen` before they are sent, so that what is said of their flags is so.
+fn mark(session: &mut Session, mut fetch: Fetch) -> Next {
+    let cause = session.cause();
+    let Ok(selected) = session.opened() else { return Next::Done(Completion::ok("Fetched")) };
+    let (mut unseen, mut last) = (UidSet::default(), Uid(u32::MAX));
+    for (at, (_, entry)) in members(&selected.view, &fetch.uids, fetch.next).enumerate() {
+        if at == SEEN_MAX {
+            break;
+        }
+        last = entry.uid;
+        if !entry.flags.contains(Flags::SEEN) {
+            unseen.insert(entry.uid);
+        }
+    }
+    fetch.seen = Marking::UpTo(last);
+    if unseen.is_empty() {
+        return go_on(session, fetch);
+    }
+    let request = FlagsRequest {
+        mailbox: selected.id,
+        uids: unseen.clone(),
+        mode: Mode::Add,
+        flags: Flags::SEEN,
+        keywords: Vec::new(),
+        unchanged_since: None,
+        cause,
+    };
+    when_done(session.account.store_flags(request), move |session, done| {
+        match done {
+            Ok(_) => {
+                if let Err(refused) = know_seen(session, &unseen) {
+                    return Next::Done(refused);
+                }
+                fetch.need.marked = unseen;
+            }
+            Err(error) => {
+                // A disk that takes no changes is no reason not to read.
+                log::warn!("service=imap not marked as seen: {error}");
+                fetch.seen = Marking::Not;
+            }
+        }
+        go_on(session, fetch)
+    })
+}
+
+fn know_seen(session: &mut Session, uids: &UidSet) -> Result<(), Completion> {
+    let (_, mailbox) = session.opened_mailbox()?;
+    let newest = session.account.array(&mailbox)?;
+    session.opened()?.know(&newest, uids, |_, _| true);
+    Ok(())
+}
+
+fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
+    let (_, mailbox) = session.opened_mailbox()?;
+    let Session { selected: Some(selected), out, account, .. } = session else {
+        return Err(Completion::bad("No mailbox is selected"));
+    };
+    let marked_to = match fetch.seen {
+        Marking::Not => Uid(u32::MAX),
+        Marking::UpTo(last) => last,
+    };
+    let (mut count, mut files, mut next) = (0, 0, None);
+    for (seq, entry) in members(&selected.view, &fetch.uids, fetch.next) {
+        let much = count == PIECE_MAX && fetch.need.asks_the_disk();
+        if much || files >= FILES_MAX || out.is_full() || entry.uid > marked_to {
+            next = Some(entry.uid);
+            break;
+        }
+        count += 1;
+        let mut message =
+            Message { account, mailbox: &mailbox, selected, seq, entry, rows: &mut fetch.rows };
+        match message.write(out, &fetch.items, &fetch.need, &fetch.uids) {
+            Ok(opened) => files += opened,
+            Err(error) => {
+                log::debug!("service=imap uid={} not fetched: {error}", entry.uid);
+                fetch.missing = true;
+            }
+        }
+    }
+    Ok(match next {
+        Some(uid) => {
+            fetch.next = uid;
+            let job: Job = Box::new(move |session| go_on(session, fetch));
+            Next::More(job)
+        }
+        // RFC 2180 §4.1.2: what another session expunged in the meantime cannot be had.
+        None if fetch.missing => Next::Done(
+            Completion::no("Some of the messages are gone or cannot be read").code("EXPUNGEISSUED"),
+        ),
+        None => Next::Done(Completion::ok("Fetched")),
+    })
+}

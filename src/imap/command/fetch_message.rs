@@ -1,0 +1,214 @@
+//! One message's answer to FETCH. Only what is asked for is looked up: flags are in memory, dates and sizes in the
+//! index, envelopes and structures on the card, and a section is a range of the file.
+
+use super::fetch_item::{Item, Section, What};
+use crate::base::Timestamp;
+use crate::imap::rows::Rows;
+use crate::imap::selected::Selected;
+use crate::imap::structure::{Form, write_envelope, write_structure};
+use crate::imap::writer::Writer;
+use crate::mail::header::{HEADER_LEN_MAX, select};
+use crate::mail::{Card, Date, SectionPart};
+use crate::maildir::UidSet;
+use crate::store::{Account, Entry, Mailbox, Row, StoreError, Text};
+use std::ops::Range;
+
+/// What must be looked up to answer; each includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Depth {
+    Memory,
+    Row,
+    Card,
+    Text,
+}
+
+/// What must be at hand for a list of items.
+#[derive(Debug)]
+pub struct Need {
+    depth: Depth,
+    /// These have become `\Seen` by this command: their flags are told if nobody asked for them.
+    pub marked: UidSet,
+}
+
+impl Need {
+    /// For these items.
+    pub fn of(items: &[Item]) -> Self {
+        let depth = |item: &Item| match item {
+            Item::Flags | Item::Uid | Item::ModSeq => Depth::Memory,
+            Item::InternalDate | Item::Size => Depth::Row,
+            Item::Envelope | Item::Body | Item::BodyStructure => Depth::Card,
+            Item::Section(_) => Depth::Text,
+        };
+        let depth = items.iter().map(depth).max().unwrap_or(Depth::Memory);
+        Self { depth, marked: UidSet::default() }
+    }
+
+    /// Must more than memory be looked at?
+    pub fn asks_the_disk(&self) -> bool {
+        self.depth > Depth::Memory
+    }
+}
+
+/// A message that is being answered.
+pub struct Message<'a> {
+    /// Whose mail it is.
+    pub account: &'a Account,
+    /// Where it is.
+    pub mailbox: &'a Mailbox,
+    /// The view that it is in.
+    pub selected: &'a Selected,
+    /// Its number there.
+    pub seq: u32,
+    /// Its UID and flags.
+    pub entry: Entry,
+    /// Where rows come from.
+    pub rows: &'a mut Rows,
+}
+
+/// What has been looked up.
+struct Found {
+    row: Option<Row>,
+    card: Option<Card>,
+    text: Option<Text>,
+}
+
+impl Message<'_> {
+    /// Writes the answer, or nothing if the message is gone; how many files it holds open.
+    pub fn write(
+        &mut self,
+        out: &mut Writer,
+        items: &[Item],
+        need: &Need,
+        walk: &UidSet,
+    ) -> Result<usize, StoreError> {
+        let found = self.find(need, walk)?;
+        let mut answer = Writer::default();
+        answer.text("* ").number(self.seq).text(" FETCH ");
+        let mut wrong = None;
+        let told = need.marked.contains(self.entry.uid) && !items.contains(&Item::Flags);
+        let told = told.then_some(&Item::Flags);
+        answer.list(items.iter().chain(told), |answer, item| {
+            if let Err(error) = self.item(answer, item, &found) {
+                wrong = Some(error);
+            }
+            answer
+        });
+        answer.text("\r\n");
+        match wrong {
+            Some(error) => Err(error),
+            None => {
+                out.append(&mut answer);
+                Ok(usize::from(found.text.is_some()))
+            }
+        }
+    }
+
+    fn find(&mut self, need: &Need, walk: &UidSet) -> Result<Found, StoreError> {
+        let row = match need.depth >= Depth::Row {
+            true => Some(self.rows.get(self.account, self.mailbox.id, self.entry.uid, walk)?),
+            false => None,
+        };
+        let text = match &row {
+            Some(row) if need.depth >= Depth::Text => Some(self.account.open(self.mailbox, row)?),
+            Some(_) | None => None,
+        };
+        let card = match &row {
+            Some(row) if need.depth >= Depth::Card => Some(self.account.card(self.mailbox, row)?),
+            Some(_) | None => None,
+        };
+        Ok(Found { row, card, text })
+    }
+
+    fn item(&self, out: &mut Writer, item: &Item, found: &Found) -> Result<(), StoreError> {
+        match (item, &found.row, &found.card, &found.text) {
+            (Item::Flags, ..) => {
+                out.text("FLAGS ");
+                self.selected.write_flag_list(out, self.entry.uid, self.entry.flags);
+            }
+            (Item::Uid, ..) => {
+                out.text("UID ").number(self.entry.uid.0);
+            }
+            (Item::ModSeq, ..) => {
+                out.text("MODSEQ (").number(self.entry.modseq.0).text(")");
+            }
+            (Item::InternalDate, Some(row), ..) => {
+                let date = Date { at: Timestamp::from_seconds(row.date), zone_minutes: row.zone };
+                out.text("INTERNALDATE \"").text(&date.imap_date_time()).text("\"");
+            }
+            (Item::Size, Some(row), ..) => {
+                out.text("RFC822.SIZE ").number(row.size);
+            }
+            (Item::Envelope, _, Some(card), _) => {
+                out.text("ENVELOPE ");
+                write_envelope(out, &card.envelope);
+            }
+            (Item::Body, _, Some(card), _) => {
+                out.text("BODY ");
+                write_structure(out, &card.structure, Form::Body);
+            }
+            (Item::BodyStructure, _, Some(card), _) => {
+                out.text("BODYSTRUCTURE ");
+                write_structure(out, &card.structure, Form::BodyStructure);
+            }
+            (Item::Section(section), _, Some(card), Some(text)) => {
+                section.write_label(out);
+                out.text(" ");
+                self.section(out, section, card, text)?;
+            }
+            _ => return Err(StoreError::NoMessage),
+        }
+        Ok(())
+    }
+
+    fn section(
+        &self,
+        out: &mut Writer,
+        section: &Section,
+        card: &Card,
+        text: &Text,
+    ) -> Result<(), StoreError> {
+        match &section.what {
+            What::Part(part) => {
+                let Some(range) = card.section(&section.number, *part) else {
+                    out.text("NIL");
+                    return Ok(());
+                };
+                // The whole message is what the file has, whatever a card says.
+                let whole = section.number.is_empty() && *part == SectionPart::Body;
+                let range = if whole { 0..text.size() } else { range };
+                let range = cut(range, section.partial, text.size());
+                let (file, range) = self.account.file_of(text, range)?;
+                out.file(&file, range);
+            }
+            What::Fields(selection, names) => {
+                let Some(range) = card.section(&section.number, SectionPart::Header) else {
+                    out.text("NIL");
+                    return Ok(());
+                };
+                let end = range.end.min(range.start.saturating_add(HEADER_LEN_MAX as u64));
+                let header = text
+                    .read(range.start..end)
+                    .map_err(|error| StoreError::io("read a message", &error))?;
+                let fields = select(&header, *selection, names);
+                let len = fields.len() as u64;
+                let range = cut(0..len, section.partial, len);
+                let at = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+                out.literal(fields.get(at(range.start)..at(range.end)).unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The partial range within a section, cut at its end.
+fn cut(range: Range<u64>, partial: Option<(u64, u64)>, size: u64) -> Range<u64> {
+    let end = range.end.min(size);
+    let start = range.start.min(end);
+    match partial {
+        None => start..end,
+        Some((offset, len)) => {
+            let start = start.saturating_add(offset).min(end);
+            start..start.saturating_add(len).min(end)
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! STORE (RFC 3501 §6.4.6, UNCHANGEDSINCE of RFC 7162 §3.1.3).
+
+use super::action::Action;
+use crate::imap::args::{Args, Parsed};
+use crate::imap::flag_text::FlagNames;
+use crate::imap::job::{Job, Next, when_done};
+use crate::imap::response::Completion;
+use crate::imap::selected::{Access, Condstore};
+use crate::imap::sequence_set::{Numbers, SequenceSet, members};
+use crate::imap::session::Session;
+use crate::maildir::{FlagEdit, Flags, ModSeq, Uid, UidSet};
+use crate::store::{FlagsRequest, Mode, Stored};
+
+/// What a client wants to hear of the new flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answering {
+    /// All of them.
+    Flags,
+    /// `.SILENT`
+    Silent,
+}
+
+/// The arguments.
+#[derive(Debug, Clone)]
+struct Store {
+    set: SequenceSet,
+    numbers: Numbers,
+    unchanged_since: Option<ModSeq>,
+    mode: Mode,
+    answering: Answering,
+    names: FlagNames,
+}
+
+/// `STORE 2:4 +FLAGS (\Deleted)`
+pub fn read(args: &mut Args<'_>) -> Parsed<Action> {
+    read_store(args, Numbers::Sequence)
+}
+
+/// `UID STORE 304:306 +FLAGS.SILENT (\Deleted)`
+pub fn read_uid(args: &mut Args<'_>) -> Parsed<Action> {
+    read_store(args, Numbers::Uid)
+}
+
+fn read_store(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
+    args.space()?;
+    let set = args.sequence_set()?;
+    args.space()?;
+    let mut unchanged_since = None;
+    if args.peek() == Some(b'(') {
+        args.list(|args| {
+            if !args.word("UNCHANGEDSINCE") {
+                return Err(Completion::bad("STORE has the modifier UNCHANGEDSINCE only"));
+            }
+            args.space()?;
+            unchanged_since = Some(ModSeq(args.number64()?));
+            Ok(())
+        })?;
+        args.space()?;
+    }
+    let mode = match args.peek() {
+        Some(b'+') => Mode::Add,
+        Some(b'-') => Mode::Remove,
+        _ => Mode::Replace,
+    };
+    if mode != Mode::Replace {
+        args.take_while(|b| b == b'+' || b == b'-');
+    }
+    let answering = if args.word("FLAGS.SILENT") {
+        Answering::Silent
+    } else if args.word("FLAGS") {
+        Answering::Flags
+    } else {
+        return Err(Completion::bad(
+            "STORE changes FLAGS, +FLAGS or -FLAGS, each with .SILENT or without",
+        ));
+    };
+    args.space()?;
+    let names = FlagNames::read_loose(args)?;
+    args.end()?;
+    let store = Store { set, numbers, unchanged_since, mode, answering, names };
+    Ok(Action::Work(Box::new(move |session| run(session, store).unwrap_or_else(Next::Done))))
+}
+
+fn run(session: &mut Session, store: Store) -> Result<Next, Completion> {
+    if store.unchanged_since.is_some() {
+        session.becomes_aware();
+    }
+    let cause = session.cause();
+    let selected = session.opened()?;
+    if selected.access == Access::ReadOnly {
+        return Err(Completion::no("The mailbox is open to look only").code("NOPERM"));
+    }
+    let uids = selected.uids(&store.set, store.numbers)?;
+    let request = FlagsRequest {
+        mailbox: selected.id,
+        uids: uids.clone(),
+        mode: store.mode,
+        flags: store.names.flags,
+        keywords: store.names.keywords.clone(),
+        unchanged_since: store.unchanged_since,
+        cause,
+    };
+    Ok(when_done(session.account.store_flags(request), move |session, done| match done {
+        Ok(stored) => finish(session, &store, &uids, stored).unwrap_or_else(Next::Done),
+        Err(error) => Next::Done(error.into()),
+    }))
+}
+
+/// What the command leads to is known to the client as far as it can conclude it or is told it here; what others did
+/// at the same time is left for the news.
+fn finish(
+    session: &mut Session,
+    store: &Store,
+    uids: &UidSet,
+    stored: Stored,
+) -> Result<Next, Completion> {
+    let (mailboxes, mailbox) = session.opened_mailbox()?;
+    let newest = session.account.array(&mailbox)?;
+    let Session { selected: Some(selected), out, condstore, .. } = session else {
+        return Err(Completion::bad("No mailbox is selected"));
+    };
+    selected.learn_keywords(&mailboxes, out);
+    let keywords = store.names.keywords.iter().filter_map(|name| mailboxes.text.keyword(name));
+    let flags = keywords.fold(store.names.flags, Flags::union);
+    let edit = match store.mode {
+        Mode::Add => FlagEdit::Add(flags),
+        Mode::Remove => FlagEdit::Remove(flags),
+        Mode::Replace => FlagEdit::Set(flags),
+    };
+    let known = mailboxes.text.known();
+    selected.know(&newest, uids, |before, now| {
+        let expected = edit.apply(before.flags, known) == now.flags;
+        (expected || store.answering == Answering::Flags) && !stored.modified.contains(now.uid)
+    });
+    let form = match (store.answering, *condstore) {
+        (Answering::Flags, _) => Form::Flags,
+        (Answering::Silent, Condstore::Aware) => Form::ModSeq,
+        (Answering::Silent, Condstore::Unaware) => Form::Nothing,
+    };
+    let told = match (form, store.unchanged_since) {
+        (Form::Nothing, _) => UidSet::default(),
+        (Form::ModSeq, None) => stored.changed,
+        (Form::Flags | Form::ModSeq, _) => members(&selected.view, uids, Uid(1))
+            .map(|(_, entry)| entry.uid)
+            .filter(|uid| !stored.modified.contains(*uid))
+            .collect(),
+    };
+    let completion = Completion::ok("Stored");
+    let completion = if stored.modified.is_empty() {
+        completion
+    } else {
+        let modified = match store.numbers {
+            Numbers::Uid => stored.modified,
+            Numbers::Sequence => {
+                selected.sequence_numbers(&stored.modified).into_iter().map(Uid).collect()
+            }
+        };
+        let text = "Some were changed by others in the meantime";
+        Completion { text: text.into(), ..completion }.code(format!("MODIFIED {modified}"))
+    };
+    Ok(answer(session, Answer { told, from: Uid(1), numbers: store.numbers, form, completion }))
+}
+
+/// What of each message is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Flags,
+    ModSeq,
+    Nothing,
+}
+
+/// What is left to be told.
+struct Answer {
+    told: UidSet,
+    from: Uid,
+    numbers: Numbers,
+    form: Form,
+    completion: Completion,
+}
+
+fn answer(session: &mut Session, mut answer: Answer) -> Next {
+    let Session { selected: Some(selected), out, condstore, .. } = session else {
+        return Next::Done(answer.completion);
+    };
+    let mut next = None;
+    for (seq, entry) in members(&selected.view, &answer.told, answer.from) {
+        if out.is_full() {
+            next = Some(entry.uid);
+            break;
+        }
+        out.text("* ").number(seq).text(" FETCH (");
+        if answer.numbers == Numbers::Uid || *condstore == Condstore::Aware {
+            out.text("UID ").number(entry.uid.0).text(" ");
+        }
+        if *condstore == Condstore::Aware {
+            out.text("MODSEQ (").number(entry.modseq.0).text(")");
+        }
+        if answer.form == Form::Flags {
+            out.text(if *condstore == Condstore::Aware { " FLAGS " } else { "FLAGS " });
+            selected.write_flag_list(out, entry.uid, entry.flags);
+        }
+        out.text(")\r\n");
+    }
+    match next {
+        Some(uid) => {
+            answer.from = uid;
+            let job: Job = Box::new(move |session| self::answer(session, answer));
+            Next::More(job)
+        }
+        None => Next::Done(answer.completion),
+    }
+}

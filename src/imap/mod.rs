@@ -1,0 +1,28 @@
+//! IMAP4rev1 (RFC 3501) with LITERAL+, SASL-IR, ID, NAMESPACE, IDLE, UIDPLUS, MOVE, UNSELECT, ENABLE, CHILDREN,
+//! SPECIAL-USE and CONDSTORE: the server's machine, its table of commands, and the work of each command on the store.
+
+mod args;
+mod ask;
+mod command;
+mod flag_text;
+mod framing;
+mod job;
+mod limits;
+mod list_pattern;
+mod response;
+mod rows;
+mod selected;
+mod sequence_set;
+mod server;
+mod session;
+mod state;
+mod structure;
+mod upload;
+mod writer;
+
+pub use ask::{Answer, Ask, News, Setup};
+pub use job::{Task, Turn, Worked};
+pub use limits::Limits;
+pub use response::{Completion, Status};
+pub use server::Server;
+pub use session::Session;

@@ -1,0 +1,227 @@
+//! The mailbox that a session has open, as its client knows it (RFC 3501 §5.2, §7.4.1): a version of the array that is
+//! brought up to date only when the protocol allows it to be told.
+
+use super::flag_text::{Permanent, Recent, write, write_all};
+use super::response::Completion;
+use super::sequence_set::{NoSuchNumber, Numbers, SequenceSet, members};
+use super::writer::Writer;
+use crate::maildir::{AccountText, Flags, MailboxId, Uid, UidSet};
+use crate::store::{Account, Array, Differences, Entry, Mailbox, Mailboxes, StoreError};
+use std::sync::Arc;
+
+/// An open mailbox.
+#[derive(Debug)]
+pub struct Selected {
+    /// Which one.
+    pub id: MailboxId,
+    /// SELECT or EXAMINE.
+    pub access: Access,
+    /// The messages that the client knows, with the flags that it knows.
+    pub view: Array,
+    /// `\Recent` in this session.
+    pub recent: UidSet,
+    /// The keywords that the client was told.
+    pub keywords: Arc<AccountText>,
+}
+
+/// How a mailbox is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// With SELECT.
+    ReadWrite,
+    /// With EXAMINE.
+    ReadOnly,
+}
+
+impl Access {
+    /// Which flags can be changed.
+    pub const fn permanent(self) -> Permanent {
+        match self {
+            Self::ReadWrite => Permanent::All,
+            Self::ReadOnly => Permanent::None,
+        }
+    }
+}
+
+/// What a client may be told at the end of a command of what others changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Update {
+    /// All of it.
+    Whole,
+    /// All but expunges: FETCH, STORE and SEARCH by sequence numbers (RFC 3501 §7.4.1).
+    WithoutExpunges,
+    /// Nothing: the command has not ended.
+    Nothing,
+}
+
+/// Whether FETCH responses that nobody asked for carry MODSEQ (RFC 7162 §3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condstore {
+    /// The client has not shown that it knows it.
+    Unaware,
+    /// It has.
+    Aware,
+}
+
+/// How far the client has been brought up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It knows all that it may know now.
+    All,
+    /// A part; ask again when that has gone out.
+    Part,
+    /// The mailbox is gone.
+    MailboxGone,
+}
+
+/// Messages that one answer tells of.
+const PIECE_MAX: usize = 2048;
+
+impl Selected {
+    /// Brings the client up to date.
+    pub fn sync(
+        &mut self,
+        account: &Account,
+        out: &mut Writer,
+        update: Update,
+        condstore: Condstore,
+    ) -> Result<Told, StoreError> {
+        if update == Update::Nothing {
+            return Ok(Told::All);
+        }
+        let mailboxes = account.mailboxes()?;
+        let Some(mailbox) = mailboxes.get(self.id) else { return Ok(Told::MailboxGone) };
+        let newest = account.array(mailbox)?;
+        let differences = self.view.differences(&newest);
+        if differences == Differences::default() {
+            return Ok(Told::All);
+        }
+        self.learn_keywords(&mailboxes, out);
+        let Differences { gone, mut changed, arrived } = differences;
+        let mut told = Told::All;
+        if update == Update::Whole && gone.len() > PIECE_MAX {
+            let first: UidSet = gone.iter().take(PIECE_MAX).map(|(_, uid)| *uid).collect();
+            tell_gone(out, gone.get(..PIECE_MAX).unwrap_or_default());
+            self.view.remove(&first);
+            self.recent = without(&self.recent, &first);
+            return Ok(Told::Part);
+        }
+        if changed.len() > PIECE_MAX {
+            changed.truncate(PIECE_MAX);
+            told = Told::Part;
+        }
+        match (update, gone.is_empty()) {
+            (Update::Whole, _) | (Update::WithoutExpunges, true) if told == Told::All => {
+                tell_gone(out, &gone);
+                let gone: UidSet = gone.into_iter().map(|(_, uid)| uid).collect();
+                self.recent = without(&self.recent, &gone);
+                self.view = newest.clone();
+            }
+            _ => self.merge(&changed, &newest, arrived),
+        }
+        if arrived > 0 {
+            self.tell_arrived(account, mailbox, out);
+        }
+        for entry in changed {
+            if let Some((seq, entry)) = self.view.find(entry.uid) {
+                self.write_flags(out, seq, entry, condstore);
+            }
+        }
+        Ok(told)
+    }
+
+    /// Everything but what is gone.
+    fn merge(&mut self, changed: &[Entry], newest: &Array, arrived: u32) {
+        let mut now = changed.iter().copied().peekable();
+        let uids: UidSet = changed.iter().map(|entry| entry.uid).collect();
+        self.view.edit(&uids, |entry| {
+            while now.next_if(|next| next.uid < entry.uid).is_some() {}
+            now.next_if(|next| next.uid == entry.uid)
+        });
+        let first = newest.len().saturating_sub(arrived).saturating_add(1);
+        newest.iter_from(first).for_each(|(_, entry)| self.view.push(entry));
+    }
+
+    fn tell_arrived(&mut self, account: &Account, mailbox: &Mailbox, out: &mut Writer) {
+        let from = match self.access {
+            Access::ReadWrite => account.claim_recent(mailbox),
+            Access::ReadOnly => account.recent_from(mailbox),
+        };
+        for (_, entry) in self.view.iter_from(self.view.seq_from(from)) {
+            if !self.recent.contains(entry.uid) {
+                self.recent.insert(entry.uid);
+            }
+        }
+        out.text("* ").number(self.view.len()).text(" EXISTS\r\n* ");
+        out.number(self.recent.len()).text(" RECENT\r\n");
+    }
+
+    /// New keywords are told before a message shows one.
+    pub fn learn_keywords(&mut self, mailboxes: &Mailboxes, out: &mut Writer) {
+        if Arc::ptr_eq(&self.keywords, &mailboxes.text) {
+            return;
+        }
+        if self.keywords.keywords != mailboxes.text.keywords {
+            write_all(out, &mailboxes.text, self.access.permanent());
+        }
+        self.keywords = mailboxes.text.clone();
+    }
+
+    /// Of these messages the client knows how they stand now, where `is_known` says so of what it knew and what is.
+    pub fn know(&mut self, newest: &Array, uids: &UidSet, is_known: impl Fn(Entry, Entry) -> bool) {
+        self.view.edit(uids, |before| {
+            let (_, now) = newest.find(before.uid)?;
+            (before != now && is_known(before, now)).then_some(now)
+        });
+    }
+
+    /// The messages that a client names.
+    pub fn uids(&self, set: &SequenceSet, numbers: Numbers) -> Result<UidSet, Completion> {
+        set.uids(&self.view, numbers)
+            .map_err(|NoSuchNumber| Completion::bad("There is no message of that number"))
+    }
+
+    /// Is it `\Recent`?
+    pub fn recent(&self, uid: Uid) -> Recent {
+        if self.recent.contains(uid) { Recent::Yes } else { Recent::No }
+    }
+
+    /// The flags of a message, in parentheses.
+    pub fn write_flag_list(&self, out: &mut Writer, uid: Uid, flags: Flags) {
+        write(out, flags, self.recent(uid), &self.keywords);
+    }
+
+    /// `* 3 FETCH (FLAGS (\Seen))`, with UID and MODSEQ for those who know MODSEQ.
+    pub fn write_flags(&self, out: &mut Writer, seq: u32, entry: Entry, condstore: Condstore) {
+        out.text("* ").number(seq).text(" FETCH (");
+        if condstore == Condstore::Aware {
+            out.text("UID ")
+                .number(entry.uid.0)
+                .text(" MODSEQ (")
+                .number(entry.modseq.0)
+                .text(") ");
+        }
+        out.text("FLAGS ");
+        self.write_flag_list(out, entry.uid, entry.flags);
+        out.text(")\r\n");
+    }
+
+    /// The sequence numbers of these UIDs.
+    pub fn sequence_numbers(&self, uids: &UidSet) -> Vec<u32> {
+        members(&self.view, uids, Uid(1)).map(|(seq, _)| seq).collect()
+    }
+}
+
+fn without(set: &UidSet, gone: &UidSet) -> UidSet {
+    if gone.is_empty() || set.is_empty() {
+        return set.clone();
+    }
+    set.iter().filter(|uid| !gone.contains(*uid)).collect()
+}
+
+/// Each number is what it is when those before it are gone (RFC 3501 §7.4.1).
+fn tell_gone(out: &mut Writer, gone: &[(u32, Uid)]) {
+    for (before, (seq, _)) in (0_u32..).zip(gone) {
+        out.text("* ").number(seq.saturating_sub(before)).text(" EXPUNGE\r\n");
+    }
+}

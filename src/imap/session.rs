@@ -1,0 +1,80 @@
+//! What a session has once somebody has logged in. It goes to the store's threads with each command's work and comes
+//! back with what is to be sent.
+
+use super::response::Completion;
+use super::selected::{Condstore, Selected, Told, Update};
+use super::upload::Upload;
+use super::writer::Writer;
+use crate::store::{Account, Cause, Mailbox, Mailboxes, StoreError};
+use std::sync::Arc;
+
+/// A logged-in session.
+#[derive(Debug)]
+pub struct Session {
+    /// Whose mail it is.
+    pub account: Account,
+    /// The session's number, by which it knows its own changes.
+    pub number: u64,
+    /// Responses that wait to be sent.
+    pub out: Writer,
+    /// The open mailbox.
+    pub selected: Option<Selected>,
+    /// Does the client know MODSEQ?
+    pub condstore: Condstore,
+    /// A message that comes in by APPEND.
+    pub upload: Option<Upload>,
+}
+
+impl Session {
+    /// Somebody has logged in.
+    pub fn new(account: Account, number: u64) -> Self {
+        Self {
+            account,
+            number,
+            out: Writer::default(),
+            selected: None,
+            condstore: Condstore::Unaware,
+            upload: None,
+        }
+    }
+
+    /// The cause of what it does.
+    pub const fn cause(&self) -> Cause {
+        Cause::Session(self.number, "imap")
+    }
+
+    /// The open mailbox; commands that need it are refused without one before they come here.
+    pub fn opened(&mut self) -> Result<&mut Selected, Completion> {
+        self.selected.as_mut().ok_or(Completion::bad("No mailbox is selected"))
+    }
+
+    /// The open mailbox as it is now.
+    pub fn opened_mailbox(&mut self) -> Result<(Arc<Mailboxes>, Arc<Mailbox>), Completion> {
+        let id = self.opened()?.id;
+        let mailboxes = self.account.mailboxes()?;
+        let mailbox = mailboxes.get(id).cloned().ok_or(StoreError::NoMailbox)?;
+        Ok((mailboxes, mailbox))
+    }
+
+    /// Brings the client up to date with the open mailbox.
+    pub fn sync(&mut self, update: Update) -> Result<Told, StoreError> {
+        match &mut self.selected {
+            Some(selected) => selected.sync(&self.account, &mut self.out, update, self.condstore),
+            None => Ok(Told::All),
+        }
+    }
+
+    /// The client has used something of CONDSTORE (RFC 7162 §3.1): from now on it is told MODSEQs.
+    pub fn becomes_aware(&mut self) {
+        if self.condstore == Condstore::Aware {
+            return;
+        }
+        self.condstore = Condstore::Aware;
+        if let Some(selected) = &self.selected
+            && let Ok(mailboxes) = self.account.mailboxes()
+            && let Some(mailbox) = mailboxes.get(selected.id)
+        {
+            self.out.text("* OK [HIGHESTMODSEQ ").number(mailbox.modseq.0).text("] Highest\r\n");
+        }
+    }
+}

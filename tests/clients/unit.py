@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""The systemd unit holds what it says: systemd reads it without a word, its own judgement of the sandbox is good, every
+system call that a working server makes is among those the unit allows, and readiness is told.
+
+Usage: unit.py PROGRAM
+"""
+
+import imaplib
+import json
+import os
+import pathlib
+import re
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = os.path.abspath(sys.argv[1])
+UNIT = pathlib.Path(__file__).parents[2] / "systemd" / "pillarbox.service"
+# Tenths of 0 (nothing may be done) to 10 (everything).
+EXPOSURE_MAX = 16
+wrong = checked = 0
+
+
+def check(name, holds, seen=""):
+    global wrong, checked
+    checked += 1
+    wrong += not holds
+    print(("ok    " if holds else "WRONG ") + name + ("" if holds else f": {seen}"), flush=True)
+
+
+def settings(text, name):
+    return re.findall(rf"^{name}=(.*)$", text, re.M)
+
+
+def call_set(name):
+    """The calls of a set like @system-service, the sets within it opened."""
+    text = subprocess.run(["systemd-analyze", "syscall-filter", name], capture_output=True, text=True, check=True).stdout
+    calls = set()
+    for line in text.splitlines()[1:]:
+        word = line.strip()
+        if word.startswith("@"):
+            calls |= call_set(word)
+        elif word and not word.startswith("#"):
+            calls.add(word)
+    return calls
+
+
+def the_unit(folder):
+    text = UNIT.read_text()
+    # What is installed is not here yet: the program under test stands for it.
+    there = pathlib.Path(folder) / "pillarbox.service"
+    there.write_text(text.replace("/usr/local/bin/pillarbox", PROGRAM))
+    read = subprocess.run(["systemd-analyze", "verify", "--man=no", str(there)], capture_output=True, text=True)
+    complaints = [line for line in (read.stdout + read.stderr).splitlines() if "pillarbox" in line]
+    check("systemd reads the unit without a word", read.returncode == 0 and not complaints, read)
+    judged = subprocess.run(["systemd-analyze", "security", "--offline=yes", f"--threshold={EXPOSURE_MAX}", "--no-pager", str(there)], capture_output=True, text=True)
+    check(f"its exposure is at most {EXPOSURE_MAX / 10}", judged.returncode == 0, (judged.stdout + judged.stderr)[-300:])
+    root = pathlib.Path(folder) / "root"
+    (root / "etc").mkdir(parents=True)
+    with open(UNIT.with_suffix(".sysusers")) as users:
+        made = subprocess.run(["systemd-sysusers", f"--root={root}", "-"], stdin=users, capture_output=True, text=True)
+    names = [line.split(":")[0] for line in (root / "etc" / "passwd").read_text().splitlines()]
+    check("its user can be made", made.returncode == 0 and names == settings(text, "User"), made)
+    return text
+
+
+def the_calls(text, folder):
+    allowed = set()
+    for line in settings(text, "SystemCallFilter"):
+        sets = line.removeprefix("~").split()
+        for name in sets:
+            allowed = allowed - call_set(name) if line.startswith("~") else allowed | call_set(name)
+    # Always allowed; and what SQLite does only as root, which the unit's user is not.
+    allowed |= call_set("@default") | {"fchown"}
+    config, control, trace = (pathlib.Path(folder) / name for name in ("pillarbox.toml", "control", "trace"))
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        port, reading = one.getsockname()[1], two.getsockname()[1]
+    config.write_text(f'host = "mail.home.test"\ndomains = ["home.test"]\ndata = "{folder}/data"\ncontrol = "{control}"\n[listen]\n'
+                      f'smtp = "127.0.0.1:{port}"\nsubmission = []\nsubmissions = []\nimap = "127.0.0.1:{reading}"\nimaps = []\n')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"{folder}/notify")
+        systemd.settimeout(60)
+        command = ["strace", "-f", "-qq", "-c", "-U", "name", "-o", trace, PROGRAM, "serve", "--config", config]
+        server = subprocess.Popen(command, env={**os.environ, "NOTIFY_SOCKET": f"{folder}/notify"}, stderr=subprocess.DEVNULL)
+        check("systemd is told that it is ready", systemd.recv(100).split() == [b"READY=1"])
+        ask = lambda *words: subprocess.run([PROGRAM, *words, "--config", config], capture_output=True, text=True, timeout=60)
+        ask("user", "add", "ann@home.test")
+        password = ask("device", "add", "ann@home.test").stdout.strip()
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as session:
+            session.sendmail("x@else.example", ["ann@home.test"], "Subject: x\r\n\r\n" + "x" * 200000)
+        with imaplib.IMAP4("127.0.0.1", reading, timeout=60) as session:
+            session.starttls(ssl._create_unverified_context())
+            session.login("ann@home.test", password)
+            session.select("INBOX")
+            session.create("Later")
+            session.fetch("1", "(FLAGS ENVELOPE BODY[])")
+            session.copy("1", "Later")
+            session.store("1", "+FLAGS", r"(\Deleted)")
+            session.expunge()
+        status = json.loads(ask("status", "--json").stdout)
+        ask("user", "rm", "ann@home.test", "--yes")
+        os.kill(status["pid"], signal.SIGTERM)
+        check("and that it stops", systemd.recv(100).split() == [b"STOPPING=1"])
+        check("the traced server stops in order", server.wait(timeout=60) == 0)
+    made = {word for word in trace.read_text().split() if re.fullmatch(r"[a-z]\w+", word)} - {"syscall", "total"}
+    check(f"all of its {len(made)} system calls are allowed", len(made) > 30 and not made - allowed, sorted(made - allowed))
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        text = the_unit(folder)
+        the_calls(text, folder)
+    print(f"test result: {'FAILED' if wrong else 'ok'}. {checked - wrong} passed; {wrong} failed; 0 ignored;")
+    sys.exit(bool(wrong))
+
+
+main()

@@ -1,0 +1,121 @@
+//! Any bytes at an SMTP session.
+#![allow(dead_code, reason = "a fuzz target uses one body, a test another")]
+
+use super::dice;
+use pillarbox::base::{AccountId, ClearText, Machine, Output, StartTls, Step, Timestamp, TlsFacts};
+use pillarbox::mail::Domain;
+use pillarbox::smtp::{Answer, Ask, Enhanced, Limits, Login, Reply, Role, Server, Setup};
+use std::time::Duration;
+
+/// The first byte chooses the port, the rest comes in pieces; answers are yes or no by chance.
+pub fn smtp_command(data: &[u8]) {
+    let Some((&first, rest)) = data.split_first() else { return };
+    let role = match first % 3 {
+        0 => Role::Relay { submission_port: 465 },
+        1 => Role::Submission(ClearText::Refused),
+        _ => Role::Submission(ClearText::Allowed),
+    };
+    let mut next = dice(u64::from(first) + 1);
+    let mut client = Client::new(role);
+    for piece in rest.chunks(usize::from(first) * 8 + 1) {
+        if !client.closed {
+            client.run(piece, &mut next);
+        }
+    }
+    client.finish(&mut next);
+}
+
+/// A session and what it has said.
+pub struct Client {
+    server: Server,
+    now: Timestamp,
+    pub said: String,
+    /// Bytes of the message that is coming, and of the largest piece.
+    pub message: usize,
+    pub piece: usize,
+    pub closed: bool,
+}
+
+impl Client {
+    pub fn new(role: Role) -> Self {
+        let setup = Setup {
+            host: Domain::parse("mx.example.org").unwrap(),
+            peer: [192, 0, 2, 1].into(),
+            role,
+            start_tls: StartTls::Offered,
+            limits: Limits::default(),
+        };
+        let (server, now) = (Server::new(setup), Timestamp::from_seconds(1_800_000_000));
+        Self { server, now, said: String::new(), message: 0, piece: 0, closed: false }
+    }
+
+    /// Runs to a rest; time passes for what is held back.
+    pub fn run(&mut self, bytes: &[u8], mut dice: impl FnMut() -> u64) {
+        self.server.receive(bytes);
+        for _ in 0..1_000_000 {
+            match self.server.step(self.now) {
+                Step::Send(Output::Bytes(bytes)) => {
+                    assert!(bytes.len() <= 65_536);
+                    self.said.push_str(std::str::from_utf8(&bytes).expect("replies are ASCII"));
+                }
+                Step::Ask(Ask::Write(piece)) => {
+                    self.message += piece.len();
+                    self.piece = self.piece.max(piece.len());
+                    self.server.answer(if dice().is_multiple_of(16) {
+                        refusal()
+                    } else {
+                        Answer::Accept
+                    });
+                }
+                Step::Ask(Ask::Authenticate(_)) if dice().is_multiple_of(2) => {
+                    let login = Login { account: AccountId(1), name: "ann".to_owned() };
+                    self.server.answer(Answer::LoggedIn(login));
+                }
+                Step::Ask(_) => {
+                    self.server.answer(if dice().is_multiple_of(4) {
+                        refusal()
+                    } else {
+                        Answer::Accept
+                    });
+                }
+                Step::StartTls => self.server.secured(TlsFacts::default()),
+                Step::Wait { until } => {
+                    assert!(until > self.now);
+                    // A held answer: its time comes. A peer that is waited for: it says nothing for now.
+                    if until.since(self.now) > Duration::from_secs(10) {
+                        return;
+                    }
+                    self.now = until;
+                }
+                Step::Close => {
+                    self.closed = true;
+                    return;
+                }
+                Step::Send(Output::File { .. }) | Step::Compress => panic!("not in SMTP"),
+            }
+        }
+        panic!("the session does not come to a rest");
+    }
+
+    /// The client is gone, so the session must end; what it has said is SMTP.
+    pub fn finish(&mut self, mut next: impl FnMut() -> u64) {
+        assert!(self.piece <= 65_536);
+        if !self.closed {
+            self.run(b"", &mut next);
+        }
+        assert!(self.closed, "a client that is gone keeps its session");
+        let fine = |line: &str| line.len() <= 510 && line.as_bytes()[..3].is_ascii();
+        assert!(self.said.lines().all(fine));
+    }
+
+    /// What is answered to a line, with all questions answered by yes.
+    pub fn accepted(&mut self, line: &str) -> String {
+        self.said.clear();
+        self.run(format!("{line}\r\n").as_bytes(), || 1);
+        self.said.clone()
+    }
+}
+
+fn refusal() -> Answer {
+    Answer::Refuse(Reply::new(550, Enhanced(5, 1, 1), "No"))
+}

@@ -1,0 +1,206 @@
+//! An IMAP server with a real store in a folder of its own. Ann (ann@example.org, password `right`) has the mailboxes of
+//! every account. Words: `given logged in` (the greeting and a login are over), `given INBOX 3 messages`,
+//! `given mailbox Work/2026`, `given Archive message nested` (a file of `messages/`), `given clear text`,
+//! `given no certificate`, `given login fails`, `given command size 1000`, `given message size 1000`;
+//! `-- changed` tells every session that the account has changed, `-- deliver nested` brings a file of `messages/` into
+//! INBOX and tells them, `-- stop` is the shutdown, `-- uploads 0` holds that no half message lies in the Maildir.
+
+use super::wire::Protocol;
+use pillarbox::base::{AccountId, ClearText, Machine, Secret, StartTls, Step, Timestamp};
+use pillarbox::imap::{Answer, Ask, Completion, Limits, News, Server, Setup, Worked};
+use pillarbox::mail::Domain;
+use pillarbox::maildir::{Flags, MailboxName};
+use pillarbox::sasl::Credentials;
+use pillarbox::store::{Account, Cause, MailboxRequest, Placement, Store, Target};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub struct World {
+    setup: Setup,
+    store: Store,
+    data: PathBuf,
+    start: Start,
+    logins: Logins,
+    sessions: AtomicU64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Greeting,
+    LoggedIn,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Logins {
+    Work,
+    Fail,
+}
+
+/// 2026-11-02T10:00:00Z: when all messages came.
+const DELIVERED: Timestamp = Timestamp::from_seconds(1_793_613_600);
+
+impl World {
+    pub fn new(given: &[String]) -> Self {
+        static WORLDS: AtomicU64 = AtomicU64::new(0);
+        let number = WORLDS.fetch_add(1, Ordering::SeqCst);
+        let name = format!("pillarbox-imap-{}-{number}", std::process::id());
+        // Memory, where there is any: what the texts show does not depend on the disk.
+        let memory = Path::new("/dev/shm");
+        let data =
+            if memory.is_dir() { memory.join(name) } else { std::env::temp_dir().join(name) };
+        std::fs::create_dir_all(&data).unwrap();
+        let setup = Setup {
+            host: Domain::parse("mx.example.org").unwrap(),
+            number: 0,
+            start_tls: StartTls::Offered,
+            clear_text: ClearText::Refused,
+            limits: Limits::default(),
+        };
+        let (start, logins, sessions) = (Start::Greeting, Logins::Work, AtomicU64::new(1));
+        let mut world = Self { setup, store: Store::new(&data), data, start, logins, sessions };
+        for word in given {
+            world.give(word);
+        }
+        world
+    }
+
+    fn account(&self) -> Account {
+        self.store.account(AccountId(1))
+    }
+
+    fn give(&mut self, word: &str) {
+        let words: Vec<&str> = word.split(' ').collect();
+        match words.as_slice() {
+            ["logged", "in"] => self.start = Start::LoggedIn,
+            ["clear", "text"] => self.setup.clear_text = ClearText::Allowed,
+            ["no", "certificate"] => self.setup.start_tls = StartTls::Absent,
+            ["login", "fails"] => self.logins = Logins::Fail,
+            ["command", "size", size] => {
+                self.setup.limits.command_len_max = size.parse().unwrap();
+                self.setup.limits.stranger_command_len_max = size.parse().unwrap();
+            }
+            ["message", "size", size] => {
+                self.setup.limits.message_size_max = size.parse().unwrap();
+            }
+            ["mailbox", name] => {
+                let name = MailboxName::new(name).unwrap();
+                let request = MailboxRequest::Create { name, role: None };
+                let made = self.account().change_mailboxes(request, Cause::Own);
+                made.wait().unwrap().unwrap();
+            }
+            [mailbox, count, "messages" | "message"] => {
+                for number in 1..=count.parse::<usize>().unwrap() {
+                    self.deliver(mailbox, plain(number).as_bytes());
+                }
+            }
+            [mailbox, "message", name] => self.deliver(mailbox, &message(name)),
+            _ => panic!("not understood: given {word}"),
+        }
+    }
+
+    fn deliver(&self, mailbox: &str, text: &[u8]) {
+        let account = self.account();
+        let mailboxes = account.mailboxes().unwrap();
+        let target = mailboxes.named(&MailboxName::new(mailbox).unwrap()).unwrap().id;
+        let mut incoming = account.begin().unwrap();
+        incoming.write(text).unwrap();
+        let placement = Placement {
+            target: Target::Mailbox(target),
+            flags: Flags::default(),
+            keywords: Vec::new(),
+        };
+        let arrival = incoming.finish(DELIVERED, 60, vec![placement]);
+        account.commit(vec![arrival], Cause::Delivery).wait().unwrap().unwrap();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.store.close();
+        std::fs::remove_dir_all(&self.data).unwrap();
+    }
+}
+
+/// A message of `messages/`, its lines ended by CRLF.
+fn message(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts/messages");
+    let text = std::fs::read_to_string(folder.join(name).with_extension("eml")).unwrap();
+    text.replace('\n', "\r\n").into_bytes()
+}
+
+fn plain(number: usize) -> String {
+    format!(
+        "From: Joe Bloggs <joe@example.com>\r\nTo: ann@example.org\r\nSubject: message {number}\r\n\
+         Date: Mon, 2 Nov 2026 10:0{}:00 +0100\r\nMessage-ID: <{number}@example.com>\r\n\r\ntext {number}\r\n",
+        number % 10
+    )
+}
+
+impl Protocol for World {
+    type Machine = Server;
+    type Ask = Ask;
+    type Answer = Answer;
+    type News = News;
+
+    fn machine(&self) -> Server {
+        let number = self.sessions.fetch_add(1, Ordering::SeqCst);
+        let mut server = Server::new(Setup { number, ..self.setup.clone() });
+        if self.start == Start::LoggedIn {
+            server.secured(pillarbox::base::TlsFacts::default());
+            server.receive(b"x LOGIN ann@example.org right\r\n");
+            let now = Timestamp::from_seconds(1_800_000_000);
+            loop {
+                match server.step(now) {
+                    Step::Send(_) => {}
+                    Step::Ask(ask) => server.answer(self.answer(ask)),
+                    Step::Wait { .. } => return server,
+                    other => panic!("a login ended with {other:?}"),
+                }
+            }
+        }
+        server
+    }
+
+    fn answer(&self, ask: Ask) -> Answer {
+        match ask {
+            Ask::Authenticate(_) if self.logins == Logins::Fail => {
+                Answer::Refused(Completion::no("Try later").code("UNAVAILABLE"))
+            }
+            Ask::Authenticate(Credentials { authcid, password, .. }) => {
+                if authcid == "ann@example.org" && password == Secret::new("right".to_owned()) {
+                    Answer::LoggedIn(self.account())
+                } else {
+                    let wrong = Completion::no("Wrong name or device password");
+                    Answer::Refused(wrong.code("AUTHENTICATIONFAILED"))
+                }
+            }
+            Ask::Work(mut task) => loop {
+                match task.run() {
+                    Worked::Back(session, turn) => return Answer::Worked(session, turn),
+                    Worked::Later(later) => task = smol::block_on(later),
+                }
+            },
+        }
+    }
+
+    fn delivered(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn word(&self, word: &str) -> Result<Vec<News>, String> {
+        match word.split_once(' ') {
+            None if word == "stop" => Ok(vec![News::Shutdown]),
+            None if word == "changed" => Ok(vec![News::Changed]),
+            Some(("deliver", name)) => {
+                self.deliver("INBOX", &message(name));
+                Ok(vec![News::Changed])
+            }
+            Some(("uploads", count)) => {
+                let tmp = self.data.join("accounts/1/Maildir/tmp");
+                let found = std::fs::read_dir(tmp).unwrap().count().to_string();
+                if found == count { Ok(Vec::new()) } else { Err(format!("+ {found}")) }
+            }
+            _ => Err(format!("no such word: {word}")),
+        }
+    }
+}
