@@ -318,6 +318,24 @@ fn a_torn_arrival_is_set_aside_and_its_uid_never_given_again() {
 }
 
 #[test]
+fn an_arrival_with_a_few_zeros_that_nobody_wrote_is_set_aside() {
+    let folder = Folder::new("zeros");
+    let (store, account) = open(&folder);
+    deliver(&account, 1, 0, Flags::default(), &[]);
+    let killed = folder.killed("zeros-a");
+    store.close();
+    killed.lose_index();
+    let new = killed.maildir().join("new");
+    let torn = new.join(&names(&new)[0]);
+    let mut bytes = std::fs::read(&torn).unwrap();
+    *bytes.last_mut().unwrap() = 0;
+    std::fs::write(&torn, bytes).unwrap();
+    let (store, account) = open(&killed);
+    assert_eq!(seen(&account)["INBOX"].messages.len(), 0);
+    store.close();
+}
+
+#[test]
 fn unchangedsince_keeps_newer_flags() {
     let folder = Folder::new("unchanged");
     let (closing, account) = open(&folder);
@@ -364,6 +382,59 @@ fn the_27th_keyword_is_refused_and_a_freed_letter_is_given_again() {
     store(&account, "INBOX", "1", Mode::Remove, Flags::default(), &["k7"]);
     store(&account, "INBOX", "1", Mode::Add, Flags::default(), &["k26"]);
     assert!(seen(&account)["INBOX"].messages[0].contains("\"k26\""));
+    closing.close();
+}
+
+#[test]
+fn one_request_never_gives_a_letter_to_two_keywords() {
+    let folder = Folder::new("letters");
+    let (closing, account) = open(&folder);
+    deliver(&account, 1, 0, Flags::default(), &[]);
+    // Every letter has been given, and none is used.
+    for number in 0..26 {
+        let keyword = format!("k{number}");
+        store(&account, "INBOX", "1", Mode::Replace, Flags::default(), &[&keyword]);
+    }
+    store(&account, "INBOX", "1", Mode::Replace, Flags::default(), &[]);
+    store(&account, "INBOX", "1", Mode::Add, Flags::default(), &["new", "newer", "k3"]);
+    assert!(seen(&account)["INBOX"].messages[0].contains(r#"["new", "newer", "k3"]"#));
+    store(&account, "INBOX", "1", Mode::Replace, Flags::default(), &[]);
+    for number in 0..26 {
+        let keyword = format!("l{number}");
+        store(&account, "INBOX", "1", Mode::Replace, Flags::default(), &[&keyword]);
+    }
+    store(&account, "INBOX", "1", Mode::Replace, Flags::default(), &[]);
+    let mut incoming = account.begin().unwrap();
+    incoming.write(b"Subject: two\r\n\r\n").unwrap();
+    let place = |keyword: &str| Placement {
+        target: Target::Inbox,
+        flags: Flags::default(),
+        keywords: vec![keyword.to_owned()],
+    };
+    let date = Timestamp::from_seconds(1_700_000_000);
+    let arrival = incoming.finish(date, 0, vec![place("l25"), place("newest")]);
+    account.commit(vec![arrival], Cause::Delivery).wait().unwrap().unwrap();
+    let messages = &seen(&account)["INBOX"].messages;
+    assert!(messages[1].contains(r#"["l25"]"#) && messages[2].contains(r#"["newest"]"#));
+    closing.close();
+}
+
+#[test]
+fn a_rename_of_which_a_cut_left_both_names_is_one_message() {
+    let folder = Folder::new("both-names");
+    let (closing, account) = open(&folder);
+    deliver(&account, 1, 0, Flags::default(), &[]);
+    store(&account, "INBOX", "1", Mode::Add, Flags::SEEN, &[]);
+    let (maildir, killed) = (folder.maildir(), folder.killed("both-names-a"));
+    let name = &names(&maildir.join("new"))[0];
+    let new = killed.maildir().join("new").join(name);
+    std::fs::hard_link(&new, killed.maildir().join("cur").join(format!("{name}:2,S"))).unwrap();
+    let before = seen(&account);
+    closing.close();
+    killed.lose_index();
+    let (closing, account) = open(&killed);
+    assert_eq!(seen(&account), before);
+    assert!(!new.exists());
     closing.close();
 }
 

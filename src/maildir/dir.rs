@@ -49,6 +49,19 @@ impl Dir {
         Ok(Self { fd: Arc::new(fd) })
     }
 
+    /// Opens a folder by its path. It is made if it is missing, with what is missing above it, and each new name is
+    /// durable when this returns.
+    pub fn make_path(path: &Path) -> io::Result<Self> {
+        match Self::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => return other,
+        }
+        let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+        let above = Self::make_path(above.unwrap_or(Path::new(".")))?;
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        above.make_folder_synced(name.as_encoded_bytes())
+    }
+
     /// Opens a folder in this one.
     pub fn folder(&self, name: &[u8]) -> io::Result<Self> {
         let fd = fs::openat(&*self.fd, name, FOLDER, Mode::empty())?;
@@ -61,6 +74,16 @@ impl Dir {
             Ok(()) | Err(Errno::EXIST) => self.folder(name),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The same; a new name is durable when this returns.
+    pub fn make_folder_synced(&self, name: &[u8]) -> io::Result<Self> {
+        if let Ok(there) = self.folder(name) {
+            return Ok(there);
+        }
+        let made = self.make_folder(name)?;
+        self.sync()?;
+        Ok(made)
     }
 
     /// Makes a file that must not be there yet, mode 0600, for writing and reading.
@@ -136,6 +159,11 @@ impl Dir {
     /// Makes the folder's names durable.
     pub fn sync(&self) -> io::Result<()> {
         Ok(fs::fsync(&*self.fd)?)
+    }
+
+    /// Makes all durable that anyone has written to this file system.
+    pub fn sync_file_system(&self) -> io::Result<()> {
+        Ok(fs::syncfs(&*self.fd)?)
     }
 
     /// When a name last came, went or changed, in nanoseconds since 1970.
@@ -236,6 +264,16 @@ impl Dir {
 mod tests {
     use super::{Dir, Kind};
     use std::io::ErrorKind;
+
+    #[test]
+    fn a_path_is_made_as_far_as_it_is_missing() {
+        let path = std::env::temp_dir().join(format!("pillarbox-path-{}", std::process::id()));
+        Dir::make_path(&path.join("a/b/c")).unwrap().create(b"file").unwrap();
+        assert!(Dir::make_path(&path.join("a/b/c")).unwrap().has(b"file"));
+        let error = Dir::make_path(&path.join("a/b/c/file/d")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotADirectory);
+        std::fs::remove_dir_all(path).unwrap();
+    }
 
     #[test]
     fn links_and_fifos_are_not_followed() {

@@ -22,24 +22,21 @@ pub(super) struct Contents {
     /// Bytes with every line ended by CRLF.
     pub size: u64,
     pub nul: bool,
-    /// An aligned 4 KiB block of zeros: the mark of a write that a power cut took.
-    pub hole: bool,
     pub card: crate::mail::Card,
 }
 
 /// Reads a message once. `Lines::AsTheyAre` for our own files, which are served byte for byte.
 pub(super) fn contents(file: File, lines: super::text::Lines) -> io::Result<Contents> {
     let mut scanner = Scanner::default();
-    let (mut nul, mut hole) = (false, false);
+    let mut nul = false;
     let mut reader = Reader::new(file, lines);
     let mut size = 0;
     while let Some(piece) = reader.next_piece()? {
         nul |= piece.contains(&0);
         size += piece.len() as u64;
         scanner.push(piece);
-        hole |= reader.piece_has_hole();
     }
-    Ok(Contents { file_size: reader.file_bytes(), size, nul, hole, card: scanner.finish() })
+    Ok(Contents { file_size: reader.file_bytes(), size, nul, card: scanner.finish() })
 }
 
 impl Core {

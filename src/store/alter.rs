@@ -22,13 +22,13 @@ impl Core {
         out: &dyn Publish,
         request: &FlagsRequest,
     ) -> Result<Stored, StoreError> {
-        self.writable()?;
+        self.takes_changes()?;
         let known = |name: &&String| {
             // What nobody has needs no letter to be taken away.
             request.mode != Mode::Remove || self.next.text.keyword(name).is_some()
         };
         let names: Vec<String> = request.keywords.iter().filter(known).cloned().collect();
-        let flags = request.flags.union(self.keyword_flags(group, out, &names)?);
+        let flags = self.keyword_flags(group, out, &names, request.flags)?;
         let edit = match request.mode {
             Mode::Add => FlagEdit::Add(flags),
             Mode::Remove => FlagEdit::Remove(flags),
@@ -36,7 +36,7 @@ impl Core {
         };
         let mut stored = Stored::default();
         for part in request.uids.pieces(PART_MAX) {
-            self.make_room(group, out);
+            self.make_room(group, out)?;
             let (changed, modified) =
                 self.edit_flags(request.mailbox, &part, edit, request.unchanged_since)?;
             modified.ranges().for_each(|(a, b)| stored.modified.insert_range(a..=b));
@@ -108,12 +108,14 @@ impl Core {
         self.dirty.count += entries.len();
     }
 
-    /// Gives a keyword a letter that no file bears, durable before any line or name uses it.
+    /// Gives a keyword a letter that no file bears, durable before any line or name uses it. The letters in `taken` are
+    /// about to be used.
     fn new_keyword(
         &mut self,
         group: &mut Group,
         out: &dyn Publish,
         name: &str,
+        taken: Flags,
     ) -> Result<Flags, StoreError> {
         let free = |text: &AccountText, used: Flags| {
             (0..26).find(|&index| {
@@ -121,13 +123,13 @@ impl Core {
             })
         };
         let mut text = AccountText::clone(&self.next.text);
-        let used = self.used_flags()?;
+        let used = self.used_flags()?.union(taken);
         let index = match free(&text, used) {
             Some(index) => index,
             None => {
                 // A letter is free again when no name and no line uses it.
-                self.follow_committed(group, out);
-                let used = self.used_flags()?;
+                self.follow_committed(group, out)?;
+                let used = self.used_flags()?.union(taken);
                 text.keywords.retain(|&index, _| !used.both(Flags::keyword(index)).is_empty());
                 free(&text, used).ok_or(StoreError::KeywordLimit)?
             }
@@ -148,22 +150,22 @@ impl Core {
         Ok(pending.all().fold(used, |used, (_, row)| used.union(row.flags).union(row.name_flags)))
     }
 
-    /// Keywords by name as flags, new ones with new letters.
+    /// Keywords by name as flags, new ones with new letters, and `taken` with them: flags that the same request uses
+    /// already.
     pub fn keyword_flags(
         &mut self,
         group: &mut Group,
         out: &dyn Publish,
         names: &[String],
+        taken: Flags,
     ) -> Result<Flags, StoreError> {
-        let mut flags = Flags::default();
-        for name in names {
+        names.iter().try_fold(taken, |taken, name| {
             let flag = match self.next.text.keyword(name) {
                 Some(flag) => flag,
-                None => self.new_keyword(group, out, name)?,
+                None => self.new_keyword(group, out, name, taken)?,
             };
-            flags = flags.union(flag);
-        }
-        Ok(flags)
+            Ok(taken.union(flag))
+        })
     }
 
     /// EXPUNGE.
@@ -173,14 +175,14 @@ impl Core {
         out: &dyn Publish,
         request: &ExpungeRequest,
     ) -> Result<UidSet, StoreError> {
-        self.writable()?;
+        self.takes_changes()?;
         let mailbox = request.mailbox;
         let array = self.load(mailbox)?;
         let may_go = |entry: &Entry| entry.flags.contains(request.only);
         let gone: UidSet =
             array.within(&request.uids).filter(may_go).map(|entry| entry.uid).collect();
         for uids in gone.pieces(PART_MAX) {
-            self.make_room(group, out);
+            self.make_room(group, out)?;
             let modseq = self.forget(mailbox, &uids)?;
             self.doom(mailbox, &uids, modseq);
             group.command(Change::Gone { mailbox, uids: uids.clone() }, modseq);
@@ -216,7 +218,7 @@ impl Core {
         out: &dyn Publish,
         request: &TransferRequest,
     ) -> Result<Transferred, StoreError> {
-        self.writable()?;
+        self.folders_in_place()?;
         let validity = self.next.get(request.to).ok_or(StoreError::NoMailbox)?.validity;
         let array = self.load(request.from)?;
         let there: UidSet = array.within(&request.uids).map(|entry| entry.uid).collect();
@@ -225,7 +227,7 @@ impl Core {
             return Ok(done);
         }
         for uids in there.pieces(PART_MAX) {
-            self.make_room(group, out);
+            self.make_room(group, out)?;
             let to_uids = self.transfer_part(group, request, &uids)?;
             uids.ranges().for_each(|(a, b)| done.from.insert_range(a..=b));
             to_uids.ranges().for_each(|(a, b)| done.to.insert_range(a..=b));
@@ -363,12 +365,13 @@ impl Core {
     }
 
     /// Commits what stands in the group if another part of a command might not fit.
-    fn make_room(&mut self, group: &mut Group, out: &dyn Publish) {
+    fn make_room(&mut self, group: &mut Group, out: &dyn Publish) -> Result<(), StoreError> {
         if group.is_full() {
             self.commit(std::mem::take(group), out);
             if self.log.is_half_full() {
                 self.follow_all();
             }
         }
+        self.takes_changes()
     }
 }

@@ -10,7 +10,7 @@ use super::op::Placed;
 use super::placement::{Placement, Target};
 use super::row::{At, Row};
 use crate::mail::Card;
-use crate::maildir::{Dir, MailboxId, Stem, UidSet, Unique, in_cur};
+use crate::maildir::{Dir, Flags, MailboxId, Stem, UidSet, Unique, in_cur};
 use std::fs::File;
 
 impl Core {
@@ -22,14 +22,18 @@ impl Core {
         mut arrivals: Vec<Arrival>,
         cause: Cause,
     ) -> Result<Vec<Placed>, StoreError> {
-        self.writable()?;
+        self.folders_in_place()?;
         if group.is_full() {
             self.commit(std::mem::take(group), out);
         }
+        let mut taken = Flags::default();
         for placement in arrivals.iter_mut().flat_map(|arrival| &mut arrival.placements) {
-            let keywords = std::mem::take(&mut placement.keywords);
-            let flags = self.keyword_flags(group, out, &keywords)?;
-            placement.flags = placement.flags.union(flags);
+            for keyword in std::mem::take(&mut placement.keywords) {
+                let keyword = [keyword];
+                taken = self.keyword_flags(group, out, &keyword, taken)?;
+                let flag = keyword.iter().filter_map(|name| self.next.text.keyword(name));
+                placement.flags = flag.fold(placement.flags, Flags::union);
+            }
         }
         let mut ready = Vec::new();
         let mut names = Vec::new();
@@ -88,6 +92,10 @@ impl Core {
         }
         let (tmp, tmp_name, file) = arrival.incoming.take().ok_or(StoreError::Closed)?;
         names.push((tmp.clone(), tmp_name.clone()));
+        if facts.nul {
+            // What a power cut leaves of it cannot be told by zeros, so it gets its name only when it is whole.
+            file.sync_all().map_err(|error| self.break_down("sync of new mail", &error))?;
+        }
         // Links first, the rename last: whatever fails, the temporary name is there to be cleaned up.
         for (at, (mailbox, _, sub, name)) in rows.iter().enumerate().rev() {
             let folders = self.folders(*mailbox)?;

@@ -8,6 +8,7 @@ use super::event::{Cause, What};
 use super::folders::Folders;
 use super::mailbox::Mailbox;
 use super::op::{MailboxRequest, TransferRequest, Way};
+use super::pending::FolderMove;
 use crate::maildir::{
     Change, ChangeLog, FolderText, MailboxId, MailboxName, Role, Uid, UidSet, subscriptions_text,
 };
@@ -22,7 +23,7 @@ impl Core {
         request: MailboxRequest,
         cause: Cause,
     ) -> Result<(), StoreError> {
-        self.writable()?;
+        self.folders_in_place()?;
         match request {
             MailboxRequest::Create { name, role } => self.create(group, name, role, cause),
             MailboxRequest::Rename { from, to } if from.is_inbox() => {
@@ -199,12 +200,47 @@ impl Core {
         }
         self.commit(std::mem::take(group), out);
         self.writable()?;
-        let moved = renames.iter().try_for_each(|(_, from, to)| {
-            let (from, to) = (from.folder(), to.folder());
-            self.maildir.rename_new(from.as_bytes(), &self.maildir, to.as_bytes())
-        });
-        let synced = moved.and_then(|()| self.maildir.sync());
-        synced.map_err(|error| self.break_down("rename of a mailbox", &error))
+        let folders = renames.iter().map(|(_, from, to)| (from.folder(), to.folder()));
+        self.follow.folder_moves =
+            folders.map(|(from, to)| FolderMove::Renamed { from, to }).collect();
+        self.move_folders()
+    }
+
+    /// What a durable line says of folders is done. On a full disk it waits, and what needs those folders with it.
+    pub fn move_folders(&mut self) -> Result<(), StoreError> {
+        let mut removed = None;
+        while let Some(first) = self.follow.folder_moves.first() {
+            let moved = match first {
+                FolderMove::Renamed { from, to } => {
+                    self.maildir.rename_new(from.as_bytes(), &self.maildir, to.as_bytes())
+                }
+                FolderMove::Removed { from, temporary } => {
+                    removed = Some(temporary.clone());
+                    self.maildir.rename(from.as_bytes(), &self.tmp, temporary.as_bytes())
+                }
+            };
+            let error = moved.err().map(|error| (StoreError::io("move a mailbox", &error), error));
+            match error {
+                None => drop(self.follow.folder_moves.remove(0)),
+                Some((StoreError::NoSpace, _)) => {
+                    log::warn!("account={} the disk is full: a mailbox's folder waits", self.id);
+                    return Ok(());
+                }
+                Some((_, error)) => return Err(self.break_down("rename of a mailbox", &error)),
+            }
+        }
+        let synced = self.maildir.sync();
+        synced.map_err(|error| self.break_down("rename of a mailbox", &error))?;
+        if let Some(Err(error)) = removed.map(|name| self.tmp.remove_all(name.as_bytes())) {
+            log::warn!("account={} deleted mailbox not all removed: {error}", self.id);
+        }
+        Ok(())
+    }
+
+    /// Refuses while a folder is not where its mailbox's name says.
+    pub fn folders_in_place(&self) -> Result<(), StoreError> {
+        self.takes_changes()?;
+        if self.follow.folder_moves.is_empty() { Ok(()) } else { Err(StoreError::NoSpace) }
     }
 
     /// RFC 3501 §6.3.5: the messages go into a new mailbox, INBOX stays, empty.
@@ -243,15 +279,9 @@ impl Core {
         self.commit(std::mem::take(group), out);
         self.writable()?;
         self.forget_mailbox(mailbox);
-        let temporary = format!("{mailbox}.deleted").into_bytes();
-        let folder = name.folder().into_bytes();
-        let moved =
-            self.maildir.rename(&folder, &self.tmp, &temporary).and_then(|()| self.maildir.sync());
-        moved.map_err(|error| self.break_down("removal of a mailbox", &error))?;
-        if let Err(error) = self.tmp.remove_all(&temporary) {
-            log::warn!("account={} deleted mailbox not all removed: {error}", self.id);
-        }
-        Ok(())
+        let (from, temporary) = (name.folder(), format!("{mailbox}.deleted"));
+        self.follow.folder_moves = vec![FolderMove::Removed { from, temporary }];
+        self.move_folders()
     }
 
     pub fn forget_mailbox(&mut self, mailbox: MailboxId) {
@@ -265,7 +295,7 @@ impl Core {
     fn catch_up(&mut self) -> Result<(), StoreError> {
         self.follow_all();
         self.flush();
-        self.writable()
+        self.caught_up()
     }
 
     fn subscribe(

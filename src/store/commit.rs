@@ -32,7 +32,8 @@ pub(super) struct Group {
     files: Vec<File>,
     names: Vec<(Dir, Vec<u8>)>,
     dirs: BTreeMap<(MailboxId, Sub), Dir>,
-    links: Vec<Link>,
+    /// With the number of the answer that they belong to.
+    links: Vec<(usize, Link)>,
     events: Vec<Event>,
     answers: Vec<Answer>,
 }
@@ -42,6 +43,17 @@ pub(super) struct Link {
     pub from: (MailboxId, Row),
     pub to: (MailboxId, Uid),
     pub name: Vec<u8>,
+}
+
+/// What became of the links of a group.
+#[derive(Default)]
+struct Linked {
+    /// Copies whose link could not be made.
+    lost: BTreeMap<MailboxId, UidSet>,
+    /// Copies that were made for a request that is refused because of others.
+    undone: BTreeMap<MailboxId, UidSet>,
+    /// Answers, by number, that are refusals now.
+    refused: BTreeMap<usize, StoreError>,
 }
 
 impl Group {
@@ -66,7 +78,7 @@ impl Group {
     }
 
     pub fn link(&mut self, link: Link) {
-        self.links.push(link);
+        self.links.push((self.answers.len(), link));
     }
 
     pub fn event(&mut self, modseq: ModSeq, cause: Cause, what: What) {
@@ -123,25 +135,17 @@ impl Core {
             }
             return;
         }
-        let lost = self.make_links(links);
-        for (mailbox, uids) in lost {
-            // Another program took the file away between the line and the link: a message expunged at once.
-            let forgotten = self.forget(mailbox, &uids);
-            self.drop_rows(mailbox, &uids);
-            match forgotten {
-                Ok(modseq) => {
-                    events.push(Event {
-                        modseq,
-                        cause: Cause::Outside,
-                        what: What::Gone { mailbox, uids },
-                    });
-                }
-                Err(error) => log::error!("account={} copy lost its file: {error}", self.id),
-            }
+        let linked = self.make_links(links);
+        let mut refused = linked.refused;
+        if let Err(error) = self.take_back(linked.lost, linked.undone, &mut events) {
+            log::error!(
+                "account={} copies that failed may come back at the next start: {error}",
+                self.id
+            );
         }
         out.publish(Arc::new(self.next.clone()), events);
-        for answer in answers {
-            answer(Ok(()));
+        for (number, answer) in answers.into_iter().enumerate() {
+            answer(refused.remove(&number).map_or(Ok(()), Err));
         }
     }
 
@@ -177,10 +181,10 @@ impl Core {
         Ok(())
     }
 
-    fn make_links(&mut self, links: Vec<Link>) -> BTreeMap<MailboxId, UidSet> {
-        let mut lost: BTreeMap<MailboxId, UidSet> = BTreeMap::new();
-        for Link { from: (source, row), to: (target, uid), name } in links {
-            let made = self.find_file(source, &row).and_then(|found| {
+    fn make_links(&mut self, links: Vec<(usize, Link)>) -> Linked {
+        let (mut linked, mut made) = (Linked::default(), Vec::new());
+        for (answer, Link { from: (source, row), to: (target, uid), name }) in links {
+            let done = self.find_file(source, &row).and_then(|found| {
                 let (sub, from_name) = found.ok_or(StoreError::NoMessage)?;
                 let (from, to) = (self.folders(source)?, self.folders(target)?);
                 self.common.expected.came(target, Sub::Cur, &name);
@@ -188,17 +192,49 @@ impl Core {
                     .link(&from_name, &to.cur, &name)
                     .map_err(|error| StoreError::io("link a copy", &error))
             });
-            if let Err(error) = made {
-                log::warn!(
-                    "account={} mailbox={source} uid={} copy failed: {error}",
-                    self.id,
-                    row.uid
-                );
-                lost.entry(target).or_default().insert(uid);
+            self.follow.unsynced.insert(target);
+            let Err(error) = done else {
+                made.push((answer, target, uid));
+                continue;
+            };
+            log::warn!("account={} mailbox={source} uid={} copy failed: {error}", self.id, row.uid);
+            linked.lost.entry(target).or_default().insert(uid);
+            // Another program took the file away between the line and the link: a message expunged at once.
+            if !matches!(error, StoreError::NoMessage) {
+                linked.refused.insert(answer, error);
             }
-            self.follow.linked.insert(target);
         }
-        lost
+        for (answer, target, uid) in made {
+            if linked.refused.contains_key(&answer) {
+                linked.undone.entry(target).or_default().insert(uid);
+            }
+        }
+        linked
+    }
+
+    /// Copies that are not to be: gone by a line, since the line that made them is durable.
+    fn take_back(
+        &mut self,
+        lost: BTreeMap<MailboxId, UidSet>,
+        undone: BTreeMap<MailboxId, UidSet>,
+        events: &mut Vec<Event>,
+    ) -> Result<(), StoreError> {
+        let mut commands = Vec::new();
+        let mut gone = |mailbox, uids: UidSet, modseq| {
+            commands.push((Change::Gone { mailbox, uids: uids.clone() }.split(), modseq));
+            events.push(Event { modseq, cause: Cause::Own, what: What::Gone { mailbox, uids } });
+        };
+        for (mailbox, uids) in lost {
+            let modseq = self.forget(mailbox, &uids)?;
+            self.drop_rows(mailbox, &uids);
+            gone(mailbox, uids, modseq);
+        }
+        for (mailbox, uids) in undone {
+            let modseq = self.forget(mailbox, &uids)?;
+            self.doom(mailbox, &uids, modseq);
+            gone(mailbox, uids, modseq);
+        }
+        self.append(&commands)
     }
 
     fn drop_rows(&mut self, mailbox: MailboxId, uids: &UidSet) {

@@ -106,6 +106,16 @@ impl Core {
         self.broken.clone().map_or(Ok(()), |why| Err(StoreError::ReadOnly(why)))
     }
 
+    /// Refuses too when the change log cannot be emptied because the disk is full: the rest of it is kept for what is
+    /// under way.
+    pub fn takes_changes(&self) -> Result<(), StoreError> {
+        self.writable()?;
+        if self.follow.no_room && self.log.is_half_full() {
+            return Err(StoreError::NoSpace);
+        }
+        Ok(())
+    }
+
     /// The open folders of a mailbox.
     pub fn folders(&self, id: MailboxId) -> Result<Folders, StoreError> {
         let mailbox = self.next.get(id).ok_or(StoreError::NoMailbox)?;
@@ -124,6 +134,9 @@ impl Core {
             self.index.entries(id).map_err(|error| StoreError::Io(error.to_string().into()))?;
         let pending = self.common.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let shadow = self.follow.shadow(id, &pending);
+        if let Some(removed) = self.dirty.removed.get(&id) {
+            entries.retain(|entry| !removed.contains(entry.uid));
+        }
         if let Some(flags) = self.dirty.flags.get(&id) {
             for entry in &mut entries {
                 if let Some(newer) = flags.get(&entry.uid) {
@@ -191,10 +204,13 @@ impl Core {
             let rows = pending.of(id).filter(|row| uids.contains(row.uid));
             rows.map(|row| (row.uid, row.clone())).collect()
         };
+        let removed = self.dirty.removed.get(&id);
         for (first, last) in uids.ranges() {
             self.index
                 .each_row(id, first, last, usize::MAX, |row| {
-                    if !pending.contains_key(&row.uid) {
+                    // The index may not have been told yet, for want of room.
+                    let gone = removed.is_some_and(|removed| removed.contains(row.uid));
+                    if !gone && !pending.contains_key(&row.uid) {
                         take(row);
                     }
                 })
@@ -336,9 +352,9 @@ impl Core {
         Ok(find_name(&folders, row, validity))
     }
 
-    /// Every mailbox whose `cur/` got links that are not synced yet.
-    pub fn take_linked(&mut self) -> BTreeSet<MailboxId> {
-        std::mem::take(&mut self.follow.linked)
+    /// Every mailbox that must be synced before the lines about it may be forgotten.
+    pub fn take_unsynced(&mut self) -> BTreeSet<MailboxId> {
+        std::mem::take(&mut self.follow.unsynced)
     }
 }
 

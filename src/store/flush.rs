@@ -89,7 +89,8 @@ impl Core {
 
     /// Leaves the mark that lets the next start list nothing: only when every name has followed.
     pub fn mark_clean(&mut self) {
-        if self.broken.is_some() || !self.follow.is_empty() || !self.log.is_empty() {
+        let behind = !self.dirty.is_empty() || !self.follow.is_empty() || !self.log.is_empty();
+        if self.broken.is_some() || behind {
             return;
         }
         let mailboxes: Vec<Arc<Mailbox>> = self.next.iter().cloned().collect();

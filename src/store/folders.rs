@@ -18,7 +18,8 @@ impl Folders {
             true => maildir.clone(),
             false => maildir.folder(name.folder().as_bytes())?,
         };
-        Ok(Self { cur: dir.make_folder(b"cur")?, new: dir.make_folder(b"new")?, dir })
+        let (cur, new) = (dir.make_folder_synced(b"cur")?, dir.make_folder_synced(b"new")?);
+        Ok(Self { dir, cur, new })
     }
 
     pub const fn sub(&self, at: Sub) -> &Dir {

@@ -1,5 +1,6 @@
-//! File names follow what the change log says, in batches: first renames across folders, with their folders synced
-//! target before source, then renames within folders and unlinks. The other order loses mail in a power cut.
+//! File names follow what the change log says, in batches: first what moved across folders, by a second name, a sync of
+//! the targets, and only then the end of the old names; then renames within folders and unlinks. Any other order loses
+//! mail in a power cut. What has no room on a full disk waits.
 
 use super::commit::{Group, Publish};
 use super::core::Core;
@@ -25,22 +26,36 @@ impl Core {
         self.follow.batch_done();
     }
 
-    /// The same as `follow_all` for whoever has an open group: no name follows a line that is not on the disk.
-    pub fn follow_committed(&mut self, group: &mut Group, out: &dyn Publish) {
+    /// The same as `follow_all` for whoever has an open group: no name follows a line that is not on the disk. An error
+    /// if a name still has to follow.
+    pub fn follow_committed(
+        &mut self,
+        group: &mut Group,
+        out: &dyn Publish,
+    ) -> Result<(), StoreError> {
         if !group.is_empty() {
             self.commit(std::mem::take(group), out);
         }
         self.follow_all();
+        self.caught_up()
+    }
+
+    /// Has every name followed?
+    pub fn caught_up(&self) -> Result<(), StoreError> {
+        self.writable()?;
+        if self.follow.is_empty() { Ok(()) } else { Err(StoreError::NoSpace) }
     }
 
     /// Everything that waits follows now, and a new generation of the change log begins.
     pub fn follow_all(&mut self) {
-        while !self.follow.renames.is_empty() || !self.follow.doomed.is_empty() {
-            if !self.follow_some(None, usize::MAX) {
-                return;
-            }
+        let waits = |core: &Self| !core.follow.renames.is_empty() || !core.follow.doomed.is_empty();
+        let mut followed = true;
+        while followed && waits(self) {
+            followed = self.follow_some(None, usize::MAX);
         }
-        self.follow_some(None, 0);
+        if followed {
+            self.follow_some(None, 0);
+        }
         self.follow.batch_done();
         self.begin_generation();
     }
@@ -76,11 +91,21 @@ impl Core {
             .map(|(&key, _)| key)
             .take(most - renames.len().min(most))
             .collect();
-        match self.follow_these(&renames, &doomed) {
+        let followed = self.follow_these(&renames, &doomed);
+        let full = matches!(followed, Err(StoreError::NoSpace));
+        if full && !self.follow.no_room {
+            log::warn!(
+                "account={} the disk is full: file names follow when there is room",
+                self.id
+            );
+        }
+        self.follow.no_room = full;
+        match followed {
             Ok(()) => {
                 self.flush();
                 true
             }
+            Err(StoreError::NoSpace) => false,
             Err(error) => {
                 self.break_down("rename of messages", &error);
                 false
@@ -88,23 +113,31 @@ impl Core {
         }
     }
 
+    /// `NoSpace`: what could not follow still waits, everything else has followed.
     fn follow_these(
         &mut self,
         renames: &[(MailboxId, Uid)],
         doomed: &[(MailboxId, Uid)],
     ) -> Result<(), StoreError> {
-        // a) Across folders, and links of copies.
-        let mut targets = self.take_linked();
-        let mut sources = BTreeSet::new();
-        let mut within = Vec::new();
+        let mut waiting = BTreeSet::new();
+        // a) Across folders, and links of copies. A folder may be the target of one move and the source of another, so
+        // no old name goes before all targets are synced.
+        let mut targets = self.take_unsynced();
+        let (mut old_names, mut within) = (Vec::new(), Vec::new());
         for &(mailbox, uid) in renames {
             let Some(row) = self.row(mailbox, uid)? else { continue };
             let flags = self.flags_of(mailbox, &row);
             match row.at {
                 At::Elsewhere(there, there_uid) => {
-                    self.move_file(mailbox, &row, flags, (there, there_uid))?;
+                    match self.link_moved(mailbox, &row, flags, (there, there_uid)) {
+                        Ok(old) => old_names.extend(old),
+                        Err(StoreError::NoSpace) => {
+                            waiting.insert((mailbox, uid));
+                            continue;
+                        }
+                        Err(error) => return Err(error),
+                    }
                     targets.insert(mailbox);
-                    sources.insert(there);
                 }
                 At::New | At::Cur => within.push((mailbox, row, flags)),
             }
@@ -112,13 +145,22 @@ impl Core {
         for mailbox in targets {
             self.sync_folders(mailbox)?;
         }
+        let sources: BTreeSet<MailboxId> = old_names.iter().map(|old| old.0).collect();
+        for (mailbox, sub, name) in old_names {
+            self.unlink_own(mailbox, sub, &name)?;
+        }
         for mailbox in sources {
             self.sync_folders(mailbox)?;
         }
         // b) Within folders, and unlinks.
         let mut touched = BTreeSet::new();
         for (mailbox, row, flags) in within {
-            self.rename_file(mailbox, &row, flags)?;
+            match self.rename_file(mailbox, &row, flags) {
+                Err(StoreError::NoSpace) => {
+                    waiting.insert((mailbox, row.uid));
+                }
+                other => other?,
+            }
             touched.insert(mailbox);
         }
         for &(mailbox, uid) in doomed {
@@ -130,13 +172,13 @@ impl Core {
         for mailbox in touched {
             self.sync_folders(mailbox)?;
         }
-        for key in renames {
+        for key in renames.iter().filter(|&key| !waiting.contains(key)) {
             self.follow.renames.remove(key);
         }
         for key in doomed {
             self.follow.doomed.remove(key);
         }
-        Ok(())
+        if waiting.is_empty() { Ok(()) } else { Err(StoreError::NoSpace) }
     }
 
     fn flags_of(&mut self, mailbox: MailboxId, row: &Row) -> Flags {
@@ -151,21 +193,31 @@ impl Core {
         synced.map_err(|error| StoreError::io("sync a folder", &error))
     }
 
-    fn move_file(
+    /// Gives a moved message its new name. What its old one is: that goes when the new one is durable.
+    fn link_moved(
         &mut self,
         mailbox: MailboxId,
         row: &Row,
         flags: Flags,
         from: (MailboxId, Uid),
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<(MailboxId, Sub, Vec<u8>)>, StoreError> {
         let validity = self.next.get(mailbox).ok_or(StoreError::NoMailbox)?.validity;
         let target = self.folders(mailbox)?;
         let name = row.cur_name(validity, flags);
+        let mut old_name = None;
         if let Some(there) = self.row(from.0, from.1)?
             && let Some((sub, old)) = self.find_file(from.0, &there)?
         {
             let source = self.folders(from.0)?;
-            self.rename_own((from.0, sub, &source, &old), (mailbox, &target, &name))?;
+            self.common.expected.came(mailbox, Sub::Cur, &name);
+            match source.sub(sub).link(&old, &target.cur, &name) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                // Another program took it: a look will find out.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(StoreError::io("move a message", &error)),
+            }
+            old_name = Some((from.0, sub, old));
         } else if !target.cur.has(&name) {
             log::warn!(
                 "account={} mailbox={mailbox} uid={} the file of a moved message is gone",
@@ -181,7 +233,7 @@ impl Core {
         drop(pending);
         self.dirty.removed.entry(from.0).or_default().insert(from.1);
         self.dirty.folder(mailbox);
-        Ok(())
+        Ok(old_name)
     }
 
     fn rename_file(
@@ -213,14 +265,7 @@ impl Core {
 
     fn unlink_file(&mut self, mailbox: MailboxId, row: &Row) -> Result<(), StoreError> {
         if let Some((sub, name)) = self.find_file(mailbox, row)? {
-            let folders = self.folders(mailbox)?;
-            self.common.expected.went(mailbox, sub, &name);
-            match folders.sub(sub).unlink(&name) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(StoreError::io("unlink a message", &error));
-                }
-                Ok(()) | Err(_) => {}
-            }
+            self.unlink_own(mailbox, sub, &name)?;
         }
         let mut pending = self.common.pending.lock().unwrap_or_else(PoisonError::into_inner);
         pending.remove(mailbox, row.uid);
@@ -228,6 +273,18 @@ impl Core {
         self.dirty.removed.entry(mailbox).or_default().insert(row.uid);
         self.dirty.folder(mailbox);
         Ok(())
+    }
+
+    /// Takes a name away, and notes that it is us.
+    fn unlink_own(&mut self, mailbox: MailboxId, sub: Sub, name: &[u8]) -> Result<(), StoreError> {
+        let folders = self.folders(mailbox)?;
+        self.common.expected.went(mailbox, sub, name);
+        match folders.sub(sub).unlink(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::io("unlink a message", &error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Renames into a `cur/`, and notes that it is us.

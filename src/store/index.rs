@@ -6,7 +6,7 @@ use super::columns::{COLUMNS, CleanMark, FolderRow, PLACE_NEW, PLACE_NUL, Sql, n
 use super::index_writer::Writer;
 use super::row::{At, Row};
 use crate::maildir::{Flags, MailboxId, MailboxName, ModSeq, Uid, UidValidity, Unique};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use std::path::{Path, PathBuf};
 
 /// A connection, for one thread at a time.
@@ -39,6 +39,8 @@ impl Index {
         let path = account.join("index.db");
         match Self::open_sound(&path) {
             Ok(index) => Ok(index),
+            // There is nothing wrong with a file that cannot be opened for want of room.
+            Err(error) if is_no_room(&error) => Err(error),
             Err(error) => {
                 log::warn!(
                     "index={} unusable=\"{error}\" made anew from the Maildir",
@@ -218,6 +220,11 @@ fn read_row(row: &rusqlite::Row<'_>) -> Sql<Row> {
 
 fn unique(value: i64) -> Unique {
     Unique(value.cast_unsigned())
+}
+
+fn is_no_room(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DiskFull | ErrorCode::CannotOpen))
 }
 
 fn remove(path: &Path) {

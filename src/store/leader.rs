@@ -103,8 +103,11 @@ impl Shared {
                 Core::open(*id, path, cards.clone(), common.clone(), unique.clone())?;
             let mut group = Group::default();
             for mailbox in looks {
-                if new.look(&mut group, self, mailbox)? == Looked::Again {
+                let looked = new.look(&mut group, self, mailbox);
+                if matches!(looked, Ok(Looked::Again) | Err(StoreError::NoSpace)) {
                     common.expected.again(mailbox);
+                } else {
+                    looked?;
                 }
             }
             new.commit(group, self);
@@ -210,6 +213,11 @@ impl Shared {
         let out = self;
         let mut group = Group::default();
         let mut closing = None;
+        if !core.follow.folder_moves.is_empty()
+            && let Err(error) = core.move_folders()
+        {
+            log::error!("account={} {error}", self.id);
+        }
         if core.log.is_half_full() {
             core.follow_all();
         }
@@ -253,7 +261,7 @@ impl Shared {
                     core.commit(std::mem::take(&mut group), out);
                     core.follow_all();
                     core.flush();
-                    pay.keep(core.writable());
+                    pay.keep(core.caught_up());
                 }
                 Op::Close { pay } => closing = Some(pay),
             }
@@ -265,7 +273,9 @@ impl Shared {
         // Two seconds are enough for a thousand names; what is left stays in the log.
         let limit = Instant::now() + Duration::from_secs(2);
         while !core.follow.is_empty() && Instant::now() < limit && core.broken.is_none() {
-            core.follow_some(None, FOLLOW_BATCH);
+            if !core.follow_some(None, FOLLOW_BATCH) || !core.follow.folder_moves.is_empty() {
+                break;
+            }
         }
         core.flush();
         core.begin_generation();
@@ -287,9 +297,11 @@ impl Shared {
             }
         };
         for mailbox in mailboxes {
-            if core.look(group, self, mailbox)? == Looked::Again {
+            let looked = core.look(group, self, mailbox);
+            if matches!(looked, Ok(Looked::Again) | Err(StoreError::NoSpace)) {
                 self.common.expected.again(mailbox);
             }
+            looked?;
         }
         Ok(())
     }

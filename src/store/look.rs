@@ -28,7 +28,7 @@ impl Core {
         mailbox: MailboxId,
     ) -> Result<Looked, StoreError> {
         self.writable()?;
-        self.follow_committed(group, out);
+        self.follow_committed(group, out)?;
         self.flush();
         self.writable()?;
         let Some(state) = self.next.get(mailbox).cloned() else { return Ok(Looked::Done) };
@@ -71,6 +71,8 @@ impl Core {
                 self.dirty.flags.entry(mailbox).or_default().remove(&uid);
             }
             self.dirty.expunged.push((mailbox, missing.clone(), modseq));
+            // The other program owes nobody a sync: until ours, only the lines keep these messages gone.
+            self.follow.unsynced.insert(mailbox);
             for uids in missing.pieces(super::commit::PART_MAX) {
                 group.command(Change::Gone { mailbox, uids: uids.clone() }, modseq);
                 group.event(modseq, Cause::Outside, What::Gone { mailbox, uids });
@@ -148,7 +150,7 @@ impl Core {
         out: &dyn Publish,
     ) -> Result<(), StoreError> {
         self.writable()?;
-        self.follow_committed(group, out);
+        self.follow_committed(group, out)?;
         self.flush();
         let on_disk = self.mailboxes_on_disk()?;
         let ids: Vec<MailboxId> =

@@ -60,6 +60,15 @@ impl Pending {
     }
 }
 
+/// A mailbox's folder that must get another place. Its line is durable.
+#[derive(Debug, Clone)]
+pub(super) enum FolderMove {
+    /// The mailbox has another name; these are the folders' names.
+    Renamed { from: String, to: String },
+    /// The mailbox is gone; what is left of it goes from `tmp/`.
+    Removed { from: String, temporary: String },
+}
+
 /// Names that must follow.
 #[derive(Debug, Default)]
 pub(super) struct Follow {
@@ -67,8 +76,13 @@ pub(super) struct Follow {
     pub renames: BTreeMap<(MailboxId, Uid), Instant>,
     /// Files to unlink, by the place that their present name belongs to, and since when.
     pub doomed: BTreeMap<(MailboxId, Uid), Instant>,
-    /// Mailboxes whose `cur/` has links that are not synced.
-    pub linked: BTreeSet<MailboxId>,
+    /// Mailboxes with names that are not synced and that no rename or unlink of ours will sync: links of copies, and
+    /// what other programs removed.
+    pub unsynced: BTreeSet<MailboxId>,
+    /// Folders that a rename or removal of a mailbox must still move, in order.
+    pub folder_moves: Vec<FolderMove>,
+    /// At the last try the disk had no room for a name.
+    pub no_room: bool,
     /// No change that waits is older than this.
     oldest: Option<Instant>,
     /// When the next batch may come.
@@ -82,7 +96,10 @@ const FOLLOW_PAUSE: Duration = Duration::from_secs(1);
 
 impl Follow {
     pub fn is_empty(&self) -> bool {
-        self.renames.is_empty() && self.doomed.is_empty() && self.linked.is_empty()
+        self.renames.is_empty()
+            && self.doomed.is_empty()
+            && self.unsynced.is_empty()
+            && self.folder_moves.is_empty()
     }
 
     /// UIDs that have a row in a mailbox but no message any more: expunged or moved, the name has not followed.

@@ -29,6 +29,11 @@ impl Core {
         lines: &[LogLine],
         rows: &BTreeMap<MailboxId, FolderRow>,
     ) -> Result<(), StoreError> {
+        // A program that was killed leaves what it had not synced yet in the kernel's cache only. What is concluded and
+        // shown from here on must not go in a power cut that follows. After a power cut this finds nothing to do.
+        self.maildir
+            .sync_file_system()
+            .map_err(|error| StoreError::io("sync what a killed program left", &error))?;
         let mut surveys = BTreeMap::new();
         let mut known_rows: BTreeMap<MailboxId, BTreeMap<Uid, Row>> = BTreeMap::new();
         let mailboxes: Vec<Arc<Mailbox>> = self.next.iter().cloned().collect();
@@ -47,6 +52,8 @@ impl Core {
             let returned = survey.settle(&known, mailbox.validity);
             self.put_back(mailbox, &folders, &mut survey, &known, returned)?;
             self.report_strange(mailbox, &survey);
+            // Before the lines: a message that they move or remove must not stay under its other name.
+            self.remove_doubles(mailbox.id, &survey.doubles)?;
             surveys.insert(mailbox.id, survey);
             known_rows.insert(mailbox.id, known);
         }
@@ -61,6 +68,15 @@ impl Core {
             self.recover_mailbox(mailbox, survey, known, modseq)?;
         }
         self.begin_generation_now()
+    }
+
+    fn remove_doubles(&mut self, mailbox: MailboxId, doubles: &[Found]) -> Result<(), StoreError> {
+        let folders = self.folders(mailbox)?;
+        for found in doubles {
+            let removed = folders.sub(found.sub).unlink(&found.name);
+            removed.map_err(|error| StoreError::io("remove a second name", &error))?;
+        }
+        if doubles.is_empty() { Ok(()) } else { self.sync_all(&BTreeSet::from([mailbox])) }
     }
 
     fn recover_mailbox(
@@ -144,7 +160,8 @@ impl Core {
         let file = folders.sub(found.sub).read(&found.name).map_err(io)?;
         let lines = if ours { Lines::AsTheyAre } else { Lines::Crlf };
         let seen = contents(file, lines).map_err(io)?;
-        let whole = name.size() == Some(seen.file_size) && (!seen.hole || name.has_nul());
+        // Data that never reached the disk reads as zeros. A message of ours without the mark has none.
+        let whole = name.size() == Some(seen.file_size) && (!seen.nul || name.has_nul());
         if ours && !whole {
             return Ok(None);
         }
@@ -182,7 +199,7 @@ impl Core {
     ) -> Result<bool, StoreError> {
         let io = |error: io::Error| StoreError::io("set a broken file aside", &error);
         let account = Dir::open(&self.path).map_err(io)?;
-        let aside = account.make_folder(b"broken").map_err(io)?;
+        let aside = account.make_folder_synced(b"broken").map_err(io)?;
         folders.sub(found.sub).rename(&found.name, &aside, &found.name).map_err(io)?;
         log::warn!(
             "account={} mailbox={} file={} was cut off before it was acknowledged; it is kept in broken/",

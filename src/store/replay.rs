@@ -148,7 +148,7 @@ impl Core {
     ) -> Result<(), StoreError> {
         let (mut targets, mut sources, mut touched) =
             (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        let mut within = Vec::new();
+        let (mut old_names, mut within) = (Vec::new(), Vec::new());
         let (links, renames): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(_, one)| one.link);
         for ((mailbox, uid), one) in links.into_iter().chain(renames) {
             let Some(&validity) = validities.get(&mailbox) else { continue };
@@ -158,14 +158,11 @@ impl Core {
             if across {
                 let (from, to) = (self.folders(one.from.0)?, self.folders(mailbox)?);
                 let source = from.sub(one.from.1.sub);
-                let done = match one.link {
-                    true => source.link(&one.from.1.name, &to.cur, &name),
-                    false => source.rename(&one.from.1.name, &to.cur, &name),
-                };
-                settled(done)?;
+                settled(source.link(&one.from.1.name, &to.cur, &name))?;
                 targets.insert(mailbox);
                 if !one.link {
                     sources.insert(one.from.0);
+                    old_names.push((source.clone(), one.from.1.name));
                 }
             } else if one.from.1.sub != Sub::Cur || one.from.1.name != name {
                 within.push((mailbox, one.from.1, name));
@@ -173,7 +170,11 @@ impl Core {
             }
             surveys.entry(mailbox).or_default().placed.insert(uid, here);
         }
+        // A folder may be the target of one move and the source of another: no old name goes before this.
         self.sync_all(&targets)?;
+        for (source, name) in old_names {
+            settled(source.unlink(&name))?;
+        }
         self.sync_all(&sources)?;
         for (mailbox, found, name) in within {
             let folders = self.folders(mailbox)?;

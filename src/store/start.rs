@@ -9,7 +9,7 @@ use super::error::StoreError;
 use super::folders::Folders;
 use super::index::Index;
 use super::mailbox::Mailbox;
-use super::pending::{Dirty, Follow};
+use super::pending::{Dirty, Follow, Pending};
 use crate::base::AccountId;
 use crate::maildir::{
     AccountText, ChangeLog, Dir, FolderText, Kind, LogLine, MailboxId, MailboxName, ModSeq, Role,
@@ -35,11 +35,10 @@ impl Core {
         unique: Arc<Mutex<UniqueSource>>,
     ) -> Result<(Self, Vec<MailboxId>), StoreError> {
         let io = |error: io::Error| StoreError::io("open the account", &error);
-        std::fs::create_dir_all(path).map_err(io)?;
-        let root = Dir::open(path).map_err(io)?;
-        let maildir = root.make_folder(b"Maildir").map_err(io)?;
+        let root = Dir::make_path(path).map_err(io)?;
+        let maildir = root.make_folder_synced(b"Maildir").map_err(io)?;
         for sub in [&b"cur"[..], b"new", b"tmp"] {
-            maildir.make_folder(sub).map_err(io)?;
+            maildir.make_folder_synced(sub).map_err(io)?;
         }
         let tmp = maildir.folder(b"tmp").map_err(io)?;
         let text = match maildir.read_text(ACCOUNT_TEXT, TEXT_MAX).map_err(io)? {
@@ -60,6 +59,8 @@ impl Core {
                  minutes may be undone; mail itself is safe"
             );
         }
+        // A start that failed for want of room may have left some.
+        *common.pending.lock().unwrap_or_else(PoisonError::into_inner) = Pending::default();
         *unique.lock().unwrap_or_else(PoisonError::into_inner) =
             UniqueSource::new(text.unique_at_least);
         let mut core = Self {

@@ -34,6 +34,8 @@ pub(super) struct Survey {
     pub placed: BTreeMap<Uid, Found>,
     /// All other files.
     pub foreign: Vec<Found>,
+    /// Second names of files in `placed`, with the same place: a rename of ours of which a cut left both ends.
+    pub doubles: Vec<Found>,
     /// Links, FIFOs and folders: not touched, reported.
     pub strange: u32,
 }
@@ -115,11 +117,17 @@ impl Survey {
             .map(|(&uid, _)| uid)
             .collect();
         rest.extend(impostors.iter().filter_map(|uid| self.placed.remove(uid)));
-        // A second name of a message's own file is the same message.
+        // A second name of a message's own file is the same message, unless each has a place of its own.
         let inodes: BTreeSet<u64> = self.placed.values().map(|found| found.inode).collect();
-        let named = |found: &Found| found.parsed().place().is_some_and(|(_, v)| v == validity);
-        rest.retain(|found| named(found) || !inodes.contains(&found.inode));
-        self.foreign = rest;
+        for found in rest {
+            let uid = found.parsed().place().filter(|&(_, v)| v == validity).map(|(uid, _)| uid);
+            let same = |uid| self.placed.get(&uid).is_some_and(|there| there.inode == found.inode);
+            match uid {
+                Some(uid) if same(uid) => self.doubles.push(found),
+                None if inodes.contains(&found.inode) => {}
+                Some(_) | None => self.foreign.push(found),
+            }
+        }
         returned
     }
 }

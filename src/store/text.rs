@@ -17,7 +17,6 @@ pub enum Lines {
 }
 
 const PIECE: usize = 64 * 1024;
-const BLOCK: usize = 4096;
 
 /// Reads a file in pieces.
 pub(super) struct Reader {
@@ -37,11 +36,6 @@ impl Reader {
     /// Bytes of the file read so far.
     pub const fn file_bytes(&self) -> u64 {
         self.at
-    }
-
-    /// Has the last piece an aligned block of zeros?
-    pub fn piece_has_hole(&self) -> bool {
-        self.raw.chunks(BLOCK).any(|block| block.iter().all(|&byte| byte == 0) && !block.is_empty())
     }
 
     pub fn next_piece(&mut self) -> io::Result<Option<&[u8]>> {
