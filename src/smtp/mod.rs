@@ -2,6 +2,7 @@
 //! servers on port 25 and for our own people on the submission ports.
 
 mod ask;
+mod chunk;
 mod command;
 mod data;
 mod extension;

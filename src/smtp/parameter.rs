@@ -1,6 +1,6 @@
 //! The parameters of MAIL (RFC 5321 §4.1.2, `Mail-parameters`) and their values. The peer wrote them.
 
-/// How the body is to be taken (RFC 6152).
+/// How the body is to be taken (RFC 6152, RFC 3030 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Body {
     /// Said to be ASCII, or not said.
@@ -8,6 +8,8 @@ pub enum Body {
     SevenBit,
     /// Bytes above 127 may be in it.
     EightBitMime,
+    /// Any bytes may be in it, and it comes by BDAT.
+    BinaryMime,
 }
 
 /// What MAIL said of the message.
@@ -27,11 +29,12 @@ pub fn size(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// BODY: `7BIT` or `8BITMIME`.
+/// BODY: `7BIT`, `8BITMIME` or `BINARYMIME`.
 pub fn body(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
     parameters.body = match value.to_ascii_uppercase().as_slice() {
         b"7BIT" => Body::SevenBit,
         b"8BITMIME" => Body::EightBitMime,
+        b"BINARYMIME" => Body::BinaryMime,
         _ => return None,
     };
     Some(())

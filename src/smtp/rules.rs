@@ -1,11 +1,12 @@
-//! What each command does and in which order they may come (RFC 5321 §4.1.4, RFC 3207 §4, RFC 4954 §4, RFC 6409 §4.3).
+//! What each command does and in which order they may come (RFC 5321 §4.1.4, RFC 3030 §2, RFC 3207 §4, RFC 4954 §4, RFC 6409 §4.3).
 //! The peer chooses the commands.
 
 use super::ask::Ask;
+use super::chunk::EndMarker;
 use super::command::{Command, verbs};
 use super::extension::announced;
-use super::message::too_big;
-use super::parameter::MailParameters;
+use super::message::{Message, too_big};
+use super::parameter::{Body, MailParameters};
 use super::path::ForwardPath;
 use super::reply::{Enhanced, Reply};
 use super::session::{Greeting, Role, Session};
@@ -28,7 +29,9 @@ pub enum Next {
     /// Ask about this recipient first.
     Recipient(Ask, ForwardPath),
     /// Ask whether the message may begin.
-    Begin(Ask),
+    Begin(Ask, Message),
+    /// The bytes of the next chunk, or of one that is not wanted.
+    Chunk(Message),
     /// Say this, then TLS.
     StartTls(Reply),
     /// Say this, then close.
@@ -49,6 +52,7 @@ pub fn run(session: &mut Session, transaction: &mut Option<Transaction>, command
         }
         Command::Rcpt(forward_path) => rcpt(session, transaction.as_ref(), forward_path),
         Command::Data => data(session, transaction.as_ref()),
+        Command::Bdat(size, end_marker) => bdat(session, transaction.as_mut(), size, end_marker),
         Command::Rset => {
             *transaction = None;
             Next::Say(Reply::new(250, Enhanced(2, 0, 0), "Reset"))
@@ -60,6 +64,9 @@ pub fn run(session: &mut Session, transaction: &mut Option<Transaction>, command
             Next::Say(Reply::new(252, Enhanced(2, 5, 0), "Send to it and you will see"))
         }
         Command::Help => Next::Say(help()),
+        Command::StartTls if has_chunks(transaction.as_ref()) => {
+            out_of_order("Not within a message")
+        }
         Command::StartTls => start_tls(session),
         Command::Auth(mechanism, initial) => {
             auth(session, transaction.as_ref(), &mechanism, initial.as_ref())
@@ -119,7 +126,8 @@ fn mail(
         size: parameters.size,
         login: session.login.clone(),
     };
-    Next::Sender(ask, Transaction { reverse_path, parameters, recipients: Vec::new() })
+    let recipients = Vec::new();
+    Next::Sender(ask, Transaction { reverse_path, parameters, recipients, chunks: None })
 }
 
 fn rcpt(session: &Session, transaction: Option<&Transaction>, forward_path: ForwardPath) -> Next {
@@ -130,6 +138,9 @@ fn rcpt(session: &Session, transaction: Option<&Transaction>, forward_path: Forw
             out_of_order("Say MAIL first")
         };
     };
+    if transaction.chunks.is_some() {
+        return out_of_order("The message has begun; no more recipients");
+    }
     let recipients_max = session.setup.limits.recipients_max;
     if transaction.recipients.len() >= recipients_max {
         let text = format!("Too many recipients; at most {recipients_max} for a message");
@@ -145,13 +156,75 @@ fn rcpt(session: &Session, transaction: Option<&Transaction>, forward_path: Forw
 }
 
 fn data(session: &Session, transaction: Option<&Transaction>) -> Next {
-    match transaction {
-        None if session.lacks_login() => Next::Say(login_first(session)),
-        None => out_of_order("Say MAIL first"),
-        Some(transaction) if transaction.recipients.is_empty() => {
-            Next::Say(Reply::new(554, Enhanced(5, 5, 1), "No recipient was accepted"))
+    let transaction = match ready(session, transaction) {
+        Ok(transaction) => transaction,
+        Err(reply) => return Next::Say(reply),
+    };
+    if transaction.chunks.is_some() {
+        return out_of_order("This message comes by BDAT");
+    }
+    if transaction.parameters.body == Body::BinaryMime {
+        return out_of_order("BODY=BINARYMIME comes by BDAT");
+    }
+    let ask = Ask::Begin(Box::new(Envelope::new(session, transaction)));
+    Next::Begin(ask, Message::lines())
+}
+
+/// Whatever is wrong, the bytes that follow are no commands: they are read first (RFC 3030 §2).
+fn bdat(
+    session: &Session,
+    mut transaction: Option<&mut Transaction>,
+    size: u64,
+    end_marker: EndMarker,
+) -> Next {
+    if let Some(message) = transaction.as_mut().and_then(|begun| begun.chunks.take()) {
+        return Next::Chunk(message.next_chunk(size, end_marker));
+    }
+    let mut message = Message::chunk(size, end_marker);
+    match ready(session, transaction.as_deref()) {
+        Ok(transaction) => {
+            Next::Begin(Ask::Begin(Box::new(Envelope::new(session, transaction))), message)
         }
-        Some(transaction) => Next::Begin(Ask::Begin(Box::new(Envelope::new(session, transaction)))),
+        Err(reply) => {
+            message.refuse(reply);
+            Next::Chunk(message)
+        }
+    }
+}
+
+/// The transaction if a message may come.
+fn ready<'t>(
+    session: &Session,
+    transaction: Option<&'t Transaction>,
+) -> Result<&'t Transaction, Reply> {
+    match transaction {
+        None if session.lacks_login() => Err(login_first(session)),
+        None => Err(Reply::new(503, Enhanced(5, 5, 1), "Say MAIL first")),
+        Some(transaction) if transaction.recipients.is_empty() => {
+            Err(Reply::new(554, Enhanced(5, 5, 1), "No recipient was accepted"))
+        }
+        Some(transaction) => Ok(transaction),
+    }
+}
+
+/// True between two chunks of a message, wanted or refused.
+fn has_chunks(transaction: Option<&Transaction>) -> bool {
+    transaction.is_some_and(|transaction| transaction.chunks.is_some())
+}
+
+/// True if what has come of a message is forgotten by this command.
+pub const fn ends_transaction(command: &Command) -> bool {
+    match command {
+        Command::Hello(_) | Command::Rset | Command::Quit => true,
+        Command::Mail(..)
+        | Command::Rcpt(_)
+        | Command::Data
+        | Command::Bdat(..)
+        | Command::Noop
+        | Command::Vrfy
+        | Command::Help
+        | Command::StartTls
+        | Command::Auth(..) => false,
     }
 }
 

@@ -2,6 +2,7 @@
 //! has done wrong so far. The answers to what was asked are taken here.
 
 use super::ask::Answer;
+use super::command::Command;
 use super::message::Message;
 use super::path::ForwardPath;
 use super::reply::{Enhanced, Reply};
@@ -34,6 +35,8 @@ pub enum State {
     Fresh,
     /// A command is due.
     Command,
+    /// This command is to be run.
+    Due(Command),
     /// In a line that is too long; said at its end.
     Overlong(Reply),
     /// An answer to a challenge is due.
@@ -71,13 +74,15 @@ pub enum Question {
     /// Do we take mail for this one?
     Recipient(ForwardPath),
     /// May the message begin?
-    Begin,
+    Begin(Message),
     /// Was the piece written?
     Write(Message),
     /// Is the message safe?
     Commit,
     /// The rest of a refused message is drained after this.
     Drain(Message),
+    /// This command is run after what has come of a message is forgotten.
+    Forget(Command),
     /// The session is over after this.
     Leave,
 }
@@ -127,6 +132,21 @@ impl Standing {
         self.say(reply);
     }
 
+    /// A chunk has come, and more are to follow. Those of a refused message are all answered alike (RFC 3030 §2).
+    pub fn end_chunk(&mut self, message: Message, reply: &Reply) {
+        self.state = State::Command;
+        if let Some(transaction) = &mut self.transaction {
+            transaction.chunks = Some(message);
+        }
+        self.say(reply);
+    }
+
+    /// True between two chunks of a message that was not refused.
+    pub fn is_in_chunks(&self) -> bool {
+        let chunks = self.transaction.as_ref().and_then(|transaction| transaction.chunks.as_ref());
+        chunks.is_some_and(Message::is_wanted)
+    }
+
     /// Takes the answer to `question`.
     pub fn answer(&mut self, question: Question, answer: Answer) {
         self.state = State::Command;
@@ -157,15 +177,18 @@ impl Standing {
                 }
                 self.say(&Reply::new(250, Enhanced(2, 1, 5), "Recipient taken"));
             }
-            Question::Begin => {
-                self.state = State::Message(Message::new());
-                self.say(&Reply::plain(354, "Go on; end with <CRLF>.<CRLF>"));
+            Question::Begin(message) => {
+                if !message.is_chunked() {
+                    self.say(&Reply::plain(354, "Go on; end with <CRLF>.<CRLF>"));
+                }
+                self.state = State::Message(message);
             }
             Question::Write(message) => self.state = State::Message(message),
             Question::Commit => {
                 self.end_transaction(&Reply::new(250, Enhanced(2, 0, 0), "Message is safe"));
             }
             Question::Drain(message) => self.state = State::Message(message),
+            Question::Forget(command) => self.state = State::Due(command),
             Question::Leave => self.state = State::Closed,
         }
     }
@@ -174,14 +197,14 @@ impl Standing {
         match question {
             Question::Login => self.refused_login(reply),
             Question::Recipient(_) => self.refused_recipient(reply),
-            Question::Sender(_) | Question::Begin | Question::Commit => {
-                self.end_transaction(&reply);
-            }
-            Question::Write(mut message) => {
+            Question::Begin(message) if !message.is_chunked() => self.end_transaction(&reply),
+            Question::Sender(_) | Question::Commit => self.end_transaction(&reply),
+            Question::Begin(mut message) | Question::Write(mut message) => {
                 message.refuse(reply);
                 self.state = State::Message(message);
             }
             Question::Drain(message) => self.state = State::Message(message),
+            Question::Forget(command) => self.state = State::Due(command),
             Question::Leave => self.state = State::Closed,
         }
     }

@@ -2,7 +2,8 @@
 //! `given role submission`, `given clear text`, `given no certificate`, `given disk full`, `given begin fails`,
 //! `given write fails`, `given commit fails`, `given login fails`, `given host foo.com`, `given address x@foo.com`,
 //! `given message size 1000`, `given recipients 3`; `-- stop` is the shutdown, `-- abandoned` holds that a message was
-//! begun and given up, `-- envelope ESMTPS c.example ann@example.org -> bob@example.org` how the last one came.
+//! begun and given up, `-- size 8` how many bytes the last one has, and
+//! `-- envelope ESMTPS c.example ann@example.org -> bob@example.org` how it came.
 
 use super::wire::Protocol;
 use pillarbox::base::{AccountId, ClearText, StartTls};
@@ -154,6 +155,10 @@ impl Protocol for World {
             None if word == "stop" => Ok(vec![News::Shutdown]),
             None if word == "abandoned" && mail.abandoned == 1 && mail.delivered.is_none() => {
                 Ok(Vec::new())
+            }
+            Some(("size", size)) => {
+                let found = mail.delivered.as_ref().map_or(0, Vec::len).to_string();
+                if found == size { Ok(Vec::new()) } else { Err(format!("+ size {found}")) }
             }
             Some(("envelope", expected)) => {
                 let envelope = mail.envelope.as_ref().ok_or("there is no envelope")?;
