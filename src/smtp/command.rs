@@ -3,7 +3,7 @@
 
 use super::chunk::EndMarker;
 use super::extension::mail_parameter;
-use super::parameter::MailParameters;
+use super::parameter::{Letters, MailParameters};
 use super::path::{ForwardPath, forward_path, reverse_path};
 use super::reply::{Enhanced, Reply};
 use super::session::Greeting;
@@ -18,7 +18,7 @@ pub enum Command {
     /// MAIL; `None` is the empty reverse path.
     Mail(Option<Address>, MailParameters),
     /// RCPT.
-    Rcpt(ForwardPath),
+    Rcpt(ForwardPath, Letters),
     /// DATA.
     Data,
     /// BDAT: so many bytes come after its line.
@@ -54,6 +54,8 @@ pub enum CommandError {
     Sender(AddressError),
     /// Not the address of a recipient.
     Recipient(AddressError),
+    /// A sender beyond ASCII without SMTPUTF8.
+    SenderLetters,
     /// A parameter that no extension of ours has.
     Parameter,
     /// A known parameter with a wrong value.
@@ -72,12 +74,18 @@ impl CommandError {
             Self::Recipient(why) => {
                 Reply::new(501, Enhanced(5, 1, 3), format!("Bad recipient: {why}"))
             }
+            Self::SenderLetters => not_ascii(550),
             Self::Parameter => Reply::new(555, Enhanced(5, 5, 4), "Parameter not known here"),
             Self::ParameterValue => {
                 Reply::new(501, Enhanced(5, 5, 4), "Parameter with a wrong value")
             }
         }
     }
+}
+
+/// An address beyond ASCII where none may be (RFC 6531 §3.5): 550 for a sender, 553 for a recipient.
+pub fn not_ascii(code: u16) -> Reply {
+    Reply::new(code, Enhanced(5, 6, 7), "An address beyond ASCII needs MAIL with SMTPUTF8")
 }
 
 /// A row: a verb, how it is written, and what reads the rest of the line.
@@ -172,12 +180,15 @@ fn mail(rest: &mut Cursor<'_>, form: &'static str) -> Result<Command, CommandErr
     if !rest.eat_ignore_case(b"FROM:") {
         return Err(CommandError::Syntax(form));
     }
-    let path = reverse_path(rest).map_err(CommandError::Sender)?;
+    let (path, letters) = reverse_path(rest).map_err(CommandError::Sender)?;
     let mut parameters = MailParameters::default();
     each_parameter(rest, form, |name, value| {
         let set = mail_parameter(name).ok_or(CommandError::Parameter)?;
         set(&mut parameters, value).ok_or(CommandError::ParameterValue)
     })?;
+    if letters == Letters::Utf8 && parameters.letters == Letters::Ascii {
+        return Err(CommandError::SenderLetters);
+    }
     Ok(Command::Mail(path, parameters))
 }
 
@@ -185,9 +196,9 @@ fn rcpt(rest: &mut Cursor<'_>, form: &'static str) -> Result<Command, CommandErr
     if !rest.eat_ignore_case(b"TO:") {
         return Err(CommandError::Syntax(form));
     }
-    let path = forward_path(rest).map_err(CommandError::Recipient)?;
+    let (path, letters) = forward_path(rest).map_err(CommandError::Recipient)?;
     each_parameter(rest, form, |_, _| Err(CommandError::Parameter))?;
-    Ok(Command::Rcpt(path))
+    Ok(Command::Rcpt(path, letters))
 }
 
 /// `1*DIGIT [SP "LAST"]`. A number over `u64` is as good as the largest.
@@ -276,9 +287,12 @@ mod tests {
         assert_eq!(error(b"MAIL FROM:<a@b>x"), CommandError::Syntax("MAIL FROM:<address>"));
         assert_eq!(error(b"MAIL FROM:<a>"), CommandError::Sender(AddressError::Malformed));
         assert_eq!(error(b"RCPT TO:<>"), CommandError::Recipient(AddressError::Malformed));
+        assert_eq!(error("MAIL FROM:<ü@b>".as_bytes()), CommandError::SenderLetters);
+        assert_eq!(error("MAIL FROM:<a@ü.example> SIZE=1".as_bytes()), CommandError::SenderLetters);
+        assert!(parse("MAIL FROM:<ü@ü.example> smtputf8".as_bytes()).is_ok());
         assert_eq!(error(b"RCPT TO:<a@b> NOTIFY=NEVER"), CommandError::Parameter);
         assert_eq!(error(b"MAIL FROM:<a@b> RET=FULL"), CommandError::Parameter);
-        for value in ["SIZE", "SIZE=", "SIZE=-1", "SIZE=1x", "BODY=BINARY", "AUTH="] {
+        for value in ["SIZE", "SIZE=", "SIZE=-1", "SIZE=1x", "BODY=BINARY", "AUTH=", "SMTPUTF8=x"] {
             let line = format!("MAIL FROM:<a@b> {value}");
             assert_eq!(error(line.as_bytes()), CommandError::ParameterValue, "{value}");
         }

@@ -43,6 +43,12 @@ const EXTENSIONS: &[Extension] = &[
         announce: |session| Some(format!(" RCPTMAX={}", session.setup.limits.recipients_max)),
         mail_parameter: None,
     },
+    // RFC 6531
+    Extension {
+        keyword: "SMTPUTF8",
+        announce: |_| Some(String::new()),
+        mail_parameter: Some(("SMTPUTF8", parameter::smtputf8)),
+    },
     // RFC 2034
     Extension {
         keyword: "ENHANCEDSTATUSCODES",

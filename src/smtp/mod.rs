@@ -19,7 +19,7 @@ mod transaction;
 
 pub use ask::{Answer, Ask, News};
 pub use limits::Limits;
-pub use parameter::{Body, MailParameters};
+pub use parameter::{Body, Letters, MailParameters};
 pub use path::ForwardPath;
 pub use reply::{Enhanced, Reply};
 pub use server::Server;

@@ -12,6 +12,16 @@ pub enum Body {
     BinaryMime,
 }
 
+/// Which letters addresses are written with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Letters {
+    /// ASCII only.
+    #[default]
+    Ascii,
+    /// Any, in UTF-8 (RFC 6531).
+    Utf8,
+}
+
 /// What MAIL said of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MailParameters {
@@ -19,6 +29,8 @@ pub struct MailParameters {
     pub size: Option<u64>,
     /// The body type.
     pub body: Body,
+    /// `Utf8`: addresses and header fields may have letters beyond ASCII.
+    pub letters: Letters,
 }
 
 /// SIZE: `1*20DIGIT`. A number over `u64` is as good as the largest.
@@ -38,6 +50,12 @@ pub fn body(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
         _ => return None,
     };
     Some(())
+}
+
+/// SMTPUTF8: no value (RFC 6531 §3.4).
+pub fn smtputf8(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
+    parameters.letters = Letters::Utf8;
+    value.is_empty().then_some(())
 }
 
 /// AUTH: `<>` or a mailbox in xtext. We trust nobody's word for another, so it is read and dropped (RFC 4954 §5).

@@ -3,10 +3,10 @@
 
 use super::ask::Ask;
 use super::chunk::EndMarker;
-use super::command::{Command, verbs};
+use super::command::{Command, not_ascii, verbs};
 use super::extension::announced;
 use super::message::{Message, too_big};
-use super::parameter::{Body, MailParameters};
+use super::parameter::{Body, Letters, MailParameters};
 use super::path::ForwardPath;
 use super::reply::{Enhanced, Reply};
 use super::session::{Greeting, Role, Session};
@@ -50,7 +50,9 @@ pub fn run(session: &mut Session, transaction: &mut Option<Transaction>, command
         Command::Mail(reverse_path, parameters) => {
             mail(session, transaction.as_ref(), reverse_path, parameters)
         }
-        Command::Rcpt(forward_path) => rcpt(session, transaction.as_ref(), forward_path),
+        Command::Rcpt(forward_path, letters) => {
+            rcpt(session, transaction.as_ref(), forward_path, letters)
+        }
         Command::Data => data(session, transaction.as_ref()),
         Command::Bdat(size, end_marker) => bdat(session, transaction.as_mut(), size, end_marker),
         Command::Rset => {
@@ -130,7 +132,12 @@ fn mail(
     Next::Sender(ask, Transaction { reverse_path, parameters, recipients, chunks: None })
 }
 
-fn rcpt(session: &Session, transaction: Option<&Transaction>, forward_path: ForwardPath) -> Next {
+fn rcpt(
+    session: &Session,
+    transaction: Option<&Transaction>,
+    forward_path: ForwardPath,
+    letters: Letters,
+) -> Next {
     let Some(transaction) = transaction else {
         return if session.lacks_login() {
             Next::Say(login_first(session))
@@ -140,6 +147,9 @@ fn rcpt(session: &Session, transaction: Option<&Transaction>, forward_path: Forw
     };
     if transaction.chunks.is_some() {
         return out_of_order("The message has begun; no more recipients");
+    }
+    if letters == Letters::Utf8 && transaction.parameters.letters == Letters::Ascii {
+        return Next::Say(not_ascii(553));
     }
     let recipients_max = session.setup.limits.recipients_max;
     if transaction.recipients.len() >= recipients_max {
@@ -217,7 +227,7 @@ pub const fn ends_transaction(command: &Command) -> bool {
     match command {
         Command::Hello(_) | Command::Rset | Command::Quit => true,
         Command::Mail(..)
-        | Command::Rcpt(_)
+        | Command::Rcpt(..)
         | Command::Data
         | Command::Bdat(..)
         | Command::Noop

@@ -1,6 +1,7 @@
 //! What a server knows of one connection: how it was set up, and what it has learnt of the peer so far.
 
 use super::limits::Limits;
+use super::parameter::Letters;
 use crate::base::{AccountId, ClearText, StartTls, TlsFacts};
 use crate::mail::Domain;
 use crate::mail::trace::Protocol;
@@ -96,14 +97,20 @@ impl Session {
         }
     }
 
-    /// How a message of this session comes (RFC 3848).
-    pub fn protocol(&self) -> Protocol {
-        match (&self.greeting, &self.tls, &self.login) {
-            (None | Some(Greeting::Helo(_)), _, _) => Protocol::Smtp,
-            (Some(Greeting::Ehlo(_)), None, None) => Protocol::Esmtp,
-            (Some(Greeting::Ehlo(_)), Some(_), None) => Protocol::Esmtps,
-            (Some(Greeting::Ehlo(_)), None, Some(_)) => Protocol::Esmtpa,
-            (Some(Greeting::Ehlo(_)), Some(_), Some(_)) => Protocol::Esmtpsa,
+    /// How a message of this session comes (RFC 3848, RFC 6531 §4.3).
+    pub const fn protocol(&self, letters: Letters) -> Protocol {
+        if let None | Some(Greeting::Helo(_)) = self.greeting {
+            return Protocol::Smtp;
+        }
+        match (letters, &self.tls, &self.login) {
+            (Letters::Ascii, None, None) => Protocol::Esmtp,
+            (Letters::Ascii, Some(_), None) => Protocol::Esmtps,
+            (Letters::Ascii, None, Some(_)) => Protocol::Esmtpa,
+            (Letters::Ascii, Some(_), Some(_)) => Protocol::Esmtpsa,
+            (Letters::Utf8, None, None) => Protocol::Utf8Smtp,
+            (Letters::Utf8, Some(_), None) => Protocol::Utf8Smtps,
+            (Letters::Utf8, None, Some(_)) => Protocol::Utf8Smtpa,
+            (Letters::Utf8, Some(_), Some(_)) => Protocol::Utf8Smtpsa,
         }
     }
 }

@@ -54,7 +54,7 @@ impl Envelope {
             parameters: transaction.parameters,
             greeting: greeting.to_owned(),
             peer: session.setup.peer,
-            protocol: session.protocol(),
+            protocol: session.protocol(transaction.parameters.letters),
             tls: session.tls.clone(),
             login: session.login.clone(),
         }
