@@ -425,16 +425,20 @@ fn a_rename_of_which_a_cut_left_both_names_is_one_message() {
     let (closing, account) = open(&folder);
     deliver(&account, 1, 0, Flags::default(), &[]);
     store(&account, "INBOX", "1", Mode::Add, Flags::SEEN, &[]);
-    let (maildir, killed) = (folder.maildir(), folder.killed("both-names-a"));
-    let name = &names(&maildir.join("new"))[0];
-    let new = killed.maildir().join("new").join(name);
-    std::fs::hard_link(&new, killed.maildir().join("cur").join(format!("{name}:2,S"))).unwrap();
+    let killed = folder.killed("both-names-a");
+    let (cur, new) = (killed.maildir().join("cur"), killed.maildir().join("new"));
+    // The name may have followed already: either way both are there now.
+    let name = names(&new).into_iter().chain(names(&cur)).next().unwrap();
+    let stem = name.trim_end_matches(":2,S");
+    let (old, new) = (new.join(stem), cur.join(format!("{stem}:2,S")));
+    drop(std::fs::hard_link(&old, &new).or_else(|_| std::fs::hard_link(&new, &old)));
+    assert!(old.exists() && new.exists());
     let before = seen(&account);
     closing.close();
     killed.lose_index();
     let (closing, account) = open(&killed);
     assert_eq!(seen(&account), before);
-    assert!(!new.exists());
+    assert!(!old.exists());
     closing.close();
 }
 

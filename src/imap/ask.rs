@@ -6,7 +6,7 @@ use super::response::Completion;
 use super::session::Session;
 use crate::base::{ClearText, StartTls};
 use crate::mail::Domain;
-use crate::sasl::Credentials;
+use crate::sasl::{Credentials, ScramSecrets};
 use crate::store::Account;
 
 /// Given once, when the connection is taken.
@@ -29,6 +29,8 @@ pub struct Setup {
 pub enum Ask {
     /// Is this who it claims to be? `LoggedIn` or `Refused`.
     Authenticate(Credentials),
+    /// What SCRAM must know of a name. `Secrets` or `Refused`.
+    Secrets(String),
     /// Run this on a thread of the store. `Worked` or `Lost`.
     Work(Task),
 }
@@ -38,6 +40,8 @@ pub enum Ask {
 pub enum Answer {
     /// Yes, and this is whose mail it is.
     LoggedIn(Account),
+    /// To `Secrets`.
+    Secrets(ScramSecrets),
     /// No, and the client is told this.
     Refused(Completion),
     /// The work was done so far.

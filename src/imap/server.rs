@@ -13,7 +13,7 @@ use super::state::{Question, State, Tag, Then, Work};
 use super::writer::Writer;
 use crate::base::{ClearText, Input, Line, Machine, StartTls, Step, Timestamp, TlsFacts};
 use crate::mail::Date;
-use crate::sasl::{EXCHANGE_LINE_MAX, Exchange, Failure, MECHANISMS, Outcome};
+use crate::sasl::{EXCHANGE_LINE_MAX, Exchange, Failure, Outcome, offered};
 use std::time::Duration;
 
 /// Answers to pipelined commands go out together, when nothing is left to do or when there are this many bytes.
@@ -386,7 +386,8 @@ impl Server {
                 self.ask(Ask::Authenticate(credentials), Question::Login { tag })
             }
             Action::Authenticate(mechanism, initial) => {
-                let (exchange, outcome) = Exchange::begin(mechanism, initial.as_deref());
+                let (exchange, outcome) =
+                    Exchange::begin(mechanism, initial.as_deref(), self.tls.as_ref());
                 self.login(tag, exchange, outcome)
             }
             Action::Idle => {
@@ -426,7 +427,7 @@ impl Server {
                 state.push("STARTTLS".to_owned());
             }
             if self.takes_passwords() {
-                state.extend(MECHANISMS.iter().map(|row| format!("AUTH={}", row.name)));
+                state.extend(offered(self.tls.as_ref()).map(|name| format!("AUTH={name}")));
             } else {
                 state.push("LOGINDISABLED".to_owned());
             }
@@ -471,6 +472,9 @@ impl Server {
                 self.out.text("+ ").text(&text).text("\r\n");
                 self.go_to(State::Login { tag, exchange })
             }
+            Outcome::Lookup(name) => {
+                self.ask(Ask::Secrets(name), Question::Secrets { tag, exchange })
+            }
             Outcome::Decide(credentials) => {
                 self.ask(Ask::Authenticate(credentials), Question::Login { tag })
             }
@@ -480,6 +484,7 @@ impl Server {
                     Failure::TooLong => "The answer is too long",
                     Failure::NotBase64 => "The answer is not in base64",
                     Failure::Malformed => "The answer is malformed",
+                    Failure::Unbound => "This mechanism needs TLS 1.3",
                 };
                 self.end(&tag, &Completion::bad(text))
             }
@@ -649,6 +654,13 @@ impl Machine for Server {
                 self.standing = Standing::Known(Box::new(Session::new(account, self.setup.number)));
                 let able = format!("CAPABILITY {}", self.capabilities());
                 let _ = self.end(&tag, &Completion::ok("Logged in").code(able));
+            }
+            (Answer::Secrets(secrets), Question::Secrets { tag, mut exchange }) => {
+                let outcome = exchange.secrets(secrets);
+                let _ = self.login(tag, exchange, outcome);
+            }
+            (Answer::Refused(completion), Question::Secrets { tag, .. }) => {
+                let _ = self.end(&tag, &completion);
             }
             (Answer::Refused(completion), Question::Login { tag }) => {
                 self.failed_logins += 1;

@@ -46,6 +46,8 @@ pub type Tag = String;
 pub enum Question {
     /// Who it is.
     Login { tag: Tag },
+    /// What is known of a name.
+    Secrets { tag: Tag, exchange: Exchange },
     /// Work.
     Work(Tag, Update, Then),
 }

@@ -4,11 +4,11 @@
 use super::clock::now;
 use super::stream::Stream;
 use super::tls::{Acceptor, TlsError};
+use super::wire::Wire;
 use crate::base::{Machine, Output, Step, Timestamp, TlsFacts};
 use smol::Timer;
 use smol::channel::Receiver;
 use smol::future;
-use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -19,7 +19,8 @@ use std::time::Duration;
 const WRITE_WAIT: Duration = Duration::from_mins(5);
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(30);
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
-const READ_LEN: usize = 16 * 1024;
+/// A connection on which nothing happens for so long gives its memory back.
+const REST_AFTER: Duration = Duration::from_secs(5);
 const FILE_PIECE_LEN: u64 = 64 * 1024;
 
 /// Why a session ended before its machine closed it.
@@ -59,45 +60,39 @@ enum Heard<N> {
     Time,
 }
 
-/// Drives a machine to its end. With `implicit` TLS the handshake comes first; `answer` decides what the machine asks.
+/// Drives a machine to its end; `answer` decides what the machine asks.
 pub async fn drive<M: Machine>(
     mut machine: M,
-    mut stream: Stream,
+    stream: Stream,
     tls: Option<&Acceptor>,
     news: &Receiver<M::News>,
     mut answer: impl AsyncFnMut(M::Ask) -> M::Answer,
 ) -> Result<(), DriveError> {
-    let mut buffer = Vec::new();
-    let mut gone = false;
+    let mut wire = Wire::new(stream);
     loop {
         match machine.step(now()) {
-            Step::Send(output) => send(&mut stream, output).await?,
+            Step::Send(output) => send(&mut wire, output).await?,
             Step::Ask(ask) => machine.answer(answer(ask).await),
             Step::StartTls => {
-                stream.flush().await?;
-                let (secured, facts) = secure(stream, tls).await?;
-                stream = secured;
+                wire.flush().await?;
+                let (secured, facts) = secure(wire.into_stream(), tls).await?;
+                wire = Wire::new(secured);
                 machine.secured(facts);
             }
-            Step::Compress => return Err(DriveError::Cannot("this connection does not compress")),
+            Step::Compress => {
+                wire.flush().await?;
+                wire.compress();
+            }
             Step::Wait { until } => {
-                stream.flush().await?;
-                buffer.resize(READ_LEN, 0);
-                match hear(&mut stream, &mut buffer, news, until, gone).await? {
-                    Heard::Bytes(count) => {
-                        gone |= count == 0;
-                        machine.receive(buffer.get(..count).unwrap_or_default());
-                    }
+                wire.flush().await?;
+                match hear(&mut wire, news, until).await? {
+                    Heard::Bytes(count) => machine.receive(wire.heard(count)),
                     Heard::News(news) => machine.notify(news),
                     Heard::Time => {}
                 }
             }
             Step::Close => {
-                let close = async {
-                    stream.flush().await?;
-                    stream.close().await
-                };
-                return match within(CLOSE_WAIT, close).await {
+                return match within(CLOSE_WAIT, wire.close()).await {
                     Some(Err(error)) if error.kind() != io::ErrorKind::NotConnected => {
                         Err(error.into())
                     }
@@ -131,20 +126,28 @@ async fn within<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
+/// Waits for bytes, news or a time. A connection that rests gives its memory back meanwhile.
 async fn hear<N>(
-    stream: &mut Stream,
-    buffer: &mut [u8],
+    wire: &mut Wire,
     news: &Receiver<N>,
     until: Timestamp,
-    gone: bool,
 ) -> Result<Heard<N>, DriveError> {
-    let bytes = async {
-        if gone {
-            // It closed its side: nothing more is read, an answer may still be sent.
-            return future::pending().await;
+    let soon = until.min(now() + REST_AFTER);
+    match listen(wire, news, soon).await? {
+        Heard::Time if soon < until => {
+            wire.rest();
+            listen(wire, news, until).await
         }
-        stream.read(buffer).await.map(Heard::Bytes).map_err(DriveError::from)
-    };
+        heard => Ok(heard),
+    }
+}
+
+async fn listen<N>(
+    wire: &mut Wire,
+    news: &Receiver<N>,
+    until: Timestamp,
+) -> Result<Heard<N>, DriveError> {
+    let bytes = async { wire.read().await.map(Heard::Bytes).map_err(DriveError::from) };
     let told = async {
         match news.recv().await {
             Ok(news) => Ok(Heard::News(news)),
@@ -158,9 +161,9 @@ async fn hear<N>(
     future::or(told, future::or(bytes, time)).await
 }
 
-async fn send(stream: &mut Stream, output: Output) -> Result<(), DriveError> {
+async fn send(wire: &mut Wire, output: Output) -> Result<(), DriveError> {
     match output {
-        Output::Bytes(bytes) => write(stream, &bytes).await,
+        Output::Bytes(bytes) => write(wire, &bytes).await,
         Output::File { file, range } => {
             let mut at = range.start;
             while at < range.end {
@@ -170,7 +173,7 @@ async fn send(stream: &mut Stream, output: Output) -> Result<(), DriveError> {
                     return Err(io::Error::new(io::ErrorKind::UnexpectedEof, cut).into());
                 }
                 at += piece.len() as u64;
-                write(stream, &piece).await?;
+                write(wire, &piece).await?;
             }
             Ok(())
         }
@@ -185,9 +188,6 @@ fn read_piece(file: &File, at: u64, end: u64) -> io::Result<Vec<u8>> {
     Ok(piece)
 }
 
-async fn write(stream: &mut Stream, bytes: &[u8]) -> Result<(), DriveError> {
-    within(WRITE_WAIT, stream.write_all(bytes))
-        .await
-        .ok_or(DriveError::Slow)?
-        .map_err(DriveError::Io)
+async fn write(wire: &mut Wire, bytes: &[u8]) -> Result<(), DriveError> {
+    within(WRITE_WAIT, wire.write(bytes)).await.ok_or(DriveError::Slow)?.map_err(DriveError::Io)
 }

@@ -3,10 +3,12 @@
 
 mod attempts;
 mod clock;
+mod deflate;
 mod drive;
 mod listen;
 mod stream;
 mod tls;
+mod wire;
 
 pub use attempts::Attempts;
 pub use clock::now;

@@ -4,7 +4,7 @@ use super::limits::Limits;
 use super::maildrop::{Closing, Maildrop, Opening, Reader};
 use crate::base::{ClearText, StartTls};
 use crate::mail::Domain;
-use crate::sasl::Credentials;
+use crate::sasl::{Credentials, ScramSecrets};
 
 /// Given once, when the connection is taken.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct Setup {
 pub enum Ask {
     /// Is this who it claims to be? `Opened` or `Refused`.
     Authenticate(Credentials),
+    /// What SCRAM must know of a name. `Secrets` or `Refused`.
+    Secrets(String),
     /// Open a message. `Piece` or `Refused`.
     Open(Opening),
     /// Read on in a message. `Piece` or `Refused`.
@@ -39,6 +41,8 @@ pub enum Ask {
 pub enum Answer {
     /// Yes, and these are the messages.
     Opened(Maildrop),
+    /// To `Secrets`.
+    Secrets(ScramSecrets),
     /// The next piece of a message, at most 64 KB; empty at its end.
     Piece(Reader, Vec<u8>),
     /// It is done.

@@ -5,7 +5,7 @@ use super::command::{Command, CommandError, ROWS, When, Which, parse};
 use super::maildrop::{Maildrop, Reader};
 use super::stuffing::Stuffing;
 use crate::base::{ClearText, Input, Line, Machine, Output, StartTls, Step, Timestamp, TlsFacts};
-use crate::sasl::{Credentials, EXCHANGE_LINE_MAX, Exchange, Failure, MECHANISMS, Outcome};
+use crate::sasl::{Credentials, EXCHANGE_LINE_MAX, Exchange, Failure, Outcome, Proof, offered};
 
 /// Answers to pipelined commands go out together, when nothing is left to do or when there are this many bytes.
 const ANSWERS_LEN: usize = 16 * 1024;
@@ -64,6 +64,7 @@ enum State {
 #[derive(Debug)]
 enum Question {
     Login,
+    Secrets(Exchange),
     Message(u32, Stuffing),
     Close,
 }
@@ -236,7 +237,7 @@ impl Server {
             Command::Capa => self.capa(),
             Command::Stls => self.start_tls(),
             Command::Mechanisms => {
-                let names = MECHANISMS.iter().map(|row| format!("{}\r\n", row.name));
+                let names = offered(self.tls.as_ref()).map(|name| format!("{name}\r\n"));
                 let names: String = names.filter(|_| self.takes_passwords()).collect();
                 self.say(&format!("+OK Mechanisms follow\r\n{names}."))
             }
@@ -250,7 +251,8 @@ impl Server {
             Command::Pass(password) => {
                 match std::mem::replace(&mut self.standing, Standing::Stranger) {
                     Standing::Named(authcid) => {
-                        let credentials = Credentials { authzid: None, authcid, password };
+                        let proof = Proof::Password(password);
+                        let credentials = Credentials { authzid: None, authcid, proof };
                         self.ask(Ask::Authenticate(credentials), Question::Login)
                     }
                     standing => {
@@ -260,7 +262,8 @@ impl Server {
                 }
             }
             Command::Auth(mechanism, initial) => {
-                let (exchange, outcome) = Exchange::begin(mechanism, initial.as_deref());
+                let (exchange, outcome) =
+                    Exchange::begin(mechanism, initial.as_deref(), self.tls.as_ref());
                 self.login(exchange, outcome)
             }
             // RFC 6856 §2: our answers are the same with it and without.
@@ -353,7 +356,7 @@ impl Server {
                 lines.push("STLS".to_owned());
             }
             if self.takes_passwords() {
-                let names = MECHANISMS.iter().map(|row| row.name);
+                let names = offered(self.tls.as_ref());
                 lines.push("USER".to_owned());
                 lines.push(names.fold("SASL".to_owned(), |all, name| all + " " + name));
             }
@@ -401,6 +404,7 @@ impl Server {
                 self.state = State::Login(exchange);
                 Round::Again
             }
+            Outcome::Lookup(name) => self.ask(Ask::Secrets(name), Question::Secrets(exchange)),
             Outcome::Decide(credentials) => {
                 self.ask(Ask::Authenticate(credentials), Question::Login)
             }
@@ -409,6 +413,7 @@ impl Server {
                 Failure::TooLong => "-ERR The answer is too long",
                 Failure::NotBase64 => "-ERR The answer is not in base64",
                 Failure::Malformed => "-ERR The answer is malformed",
+                Failure::Unbound => "-ERR This mechanism needs TLS 1.3",
             }),
         }
     }
@@ -488,6 +493,11 @@ impl Machine for Server {
                 self.standing = Standing::Known(maildrop);
                 self.say(&format!("+OK {count} messages ({bytes} octets)"))
             }
+            (Answer::Secrets(secrets), Question::Secrets(mut exchange)) => {
+                let outcome = exchange.secrets(secrets);
+                self.login(exchange, outcome)
+            }
+            (Answer::Refused(text), Question::Secrets(_)) => self.say(&format!("-ERR {text}")),
             (Answer::Refused(text), Question::Login) => {
                 self.failed_logins += 1;
                 self.state = State::Held(None, text);

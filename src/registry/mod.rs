@@ -2,7 +2,9 @@
 //! copy, so it is never made anew by itself.
 
 mod leaving;
+mod login;
 mod people;
 
 pub use leaving::Left;
-pub use people::{Device, LoggedIn, Person, Registry, RegistryError};
+pub use login::LoggedIn;
+pub use people::{Device, Person, Registry, RegistryError};

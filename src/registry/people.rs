@@ -3,8 +3,7 @@
 
 use crate::base::{AccountId, Timestamp};
 use crate::mail::{Address, Domain};
-use crate::sasl::Credentials;
-use crate::sasl::device::{DevicePassword, Verifier};
+use crate::sasl::device::DevicePassword;
 use openssl::error::ErrorStack;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::fmt;
@@ -24,15 +23,6 @@ pub struct Person {
     pub account: AccountId,
     /// The first is the one that the person was added with.
     pub addresses: Vec<String>,
-}
-
-/// Who has logged in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoggedIn {
-    /// Whose mail it is.
-    pub account: AccountId,
-    /// The address, for logs.
-    pub name: String,
 }
 
 /// A phone or program that may log in.
@@ -96,8 +86,8 @@ impl From<rusqlite::Error> for RegistryError {
     }
 }
 
-const VERSION: i64 = 1;
-const SCHEMA: &str = "
+/// What each version has that the one before has not.
+const SCHEMA: [&str; 2] = ["
 CREATE TABLE people(id INTEGER PRIMARY KEY AUTOINCREMENT, salt BLOB NOT NULL, added INTEGER NOT NULL);
 CREATE TABLE addresses(address TEXT PRIMARY KEY, domain TEXT NOT NULL, person INTEGER NOT NULL REFERENCES people(id),
   position INTEGER NOT NULL) WITHOUT ROWID;
@@ -107,10 +97,10 @@ CREATE TABLE devices(id INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER NOT NU
   name TEXT NOT NULL, verifier BLOB NOT NULL, dashed_stored BLOB NOT NULL, dashed_server BLOB NOT NULL,
   plain_stored BLOB NOT NULL, plain_server BLOB NOT NULL, added INTEGER NOT NULL, used INTEGER);
 CREATE INDEX devices_person ON devices(person);
-";
-
-/// `used` is kept to the hour: a phone that logs in each minute must not write each minute.
-const USED_GRAIN: i64 = 3600;
+", "
+CREATE TABLE secrets(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+INSERT INTO secrets VALUES('unknown-names', randomblob(32));
+"];
 
 impl Registry {
     /// Opens or makes `state.db` in the data folder.
@@ -129,15 +119,17 @@ impl Registry {
              PRAGMA temp_store=FILE; PRAGMA foreign_keys=ON;",
         )?;
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        match version {
-            VERSION => {}
-            0 => {
-                let transaction = db.transaction()?;
-                transaction.execute_batch(SCHEMA)?;
-                transaction.pragma_update(None, "user_version", VERSION)?;
-                transaction.commit()?;
-            }
-            other => return Err(RegistryError::Version(other)),
+        let known = usize::try_from(version).ok().and_then(|version| SCHEMA.get(version..));
+        let missing = known.ok_or(RegistryError::Version(version))?;
+        if !missing.is_empty() {
+            let transaction = db.transaction()?;
+            missing.iter().try_for_each(|step| transaction.execute_batch(step))?;
+            transaction.pragma_update(
+                None,
+                "user_version",
+                i64::try_from(SCHEMA.len()).unwrap_or(0),
+            )?;
+            transaction.commit()?;
         }
         Ok(Self { db: Mutex::new(db) })
     }
@@ -259,51 +251,6 @@ impl Registry {
             .lock()
             .execute("DELETE FROM devices WHERE person=? AND id=?", params![person.0, device])?;
         Ok(gone > 0)
-    }
-
-    /// Whose account these credentials open: a device password of the address that they name. Nobody acts for another.
-    pub fn log_in(
-        &self,
-        credentials: &Credentials,
-        now: Timestamp,
-    ) -> Result<Option<LoggedIn>, RegistryError> {
-        let Credentials { authzid, authcid, password } = credentials;
-        if authzid.as_ref().is_some_and(|other| !other.eq_ignore_ascii_case(authcid)) {
-            return Ok(None);
-        }
-        let Ok(address) = Address::parse(authcid.as_bytes()) else { return Ok(None) };
-        let account = self.check_login(&address, password.reveal(), now)?;
-        Ok(account.map(|account| LoggedIn { account, name: address.to_string() }))
-    }
-
-    /// Who logs in with this address and password; costs one SHA-256 and looks at each device of the account.
-    pub fn check_login(
-        &self,
-        address: &Address,
-        password: &str,
-        now: Timestamp,
-    ) -> Result<Option<AccountId>, RegistryError> {
-        let (Some(person), Some(password)) =
-            (self.resolve(address)?, DevicePassword::typed(password))
-        else {
-            return Ok(None);
-        };
-        let db = self.lock();
-        let mut statement =
-            db.prepare_cached("SELECT id, verifier, used FROM devices WHERE person=?")?;
-        let rows = statement.query_map([person.0], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, row.get::<_, Option<i64>>(2)?))
-        })?;
-        let devices: Vec<_> = rows.collect::<Result<_, _>>()?;
-        // Every device is compared, so that the time tells nothing.
-        let is_it = |(_, kept, _): &(i64, [u8; 32], _)| Verifier(*kept).matches(&password);
-        let hits: Vec<_> = devices.into_iter().filter(is_it).collect();
-        let Some(&(id, _, used)) = hits.first() else { return Ok(None) };
-        let hour = now.seconds() - now.seconds().rem_euclid(USED_GRAIN);
-        if used != Some(hour) {
-            db.execute("UPDATE devices SET used=? WHERE id=?", params![hour, id])?;
-        }
-        Ok(Some(person))
     }
 }
 

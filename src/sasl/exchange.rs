@@ -4,7 +4,9 @@
 
 use super::credentials::Credentials;
 use super::mechanism::Mechanism;
+use super::scram_secrets::ScramSecrets;
 use super::turn::{Conversation, Turn};
+use crate::base::TlsFacts;
 use data_encoding::BASE64;
 
 /// Bytes of one line of an exchange at most, without its line end (RFC 4954 §4).
@@ -20,6 +22,8 @@ pub struct Exchange {
 pub enum Outcome {
     /// Send this challenge, base64 already (may be empty), and give the answer to `line`.
     Challenge(String),
+    /// Find what is known of this name and give it to `secrets`.
+    Lookup(String),
     /// Ask somebody who knows the passwords. The exchange is over.
     Decide(Credentials),
     /// The exchange is over without credentials.
@@ -37,18 +41,33 @@ pub enum Failure {
     NotBase64,
     /// Base64 of something that is no message of this mechanism.
     Malformed,
+    /// The mechanism needs TLS that this connection has not.
+    Unbound,
 }
 
 impl Exchange {
-    /// Starts with the initial response as it stood in the command, if there was one.
-    pub fn begin(mechanism: &Mechanism, initial: Option<&[u8]>) -> (Self, Outcome) {
-        let mut exchange = Self { conversation: (mechanism.make)() };
+    /// Starts on this channel, with the initial response as it stood in the command, if there was one.
+    pub fn begin(
+        mechanism: &Mechanism,
+        initial: Option<&[u8]>,
+        tls: Option<&TlsFacts>,
+    ) -> (Self, Outcome) {
+        let Some(conversation) = mechanism.conversation(tls) else {
+            let over = Self { conversation: Box::new(Over) };
+            return (over, Outcome::Failed(Failure::Unbound));
+        };
+        let mut exchange = Self { conversation };
         let outcome = match initial {
             None => framed(exchange.conversation.begin()),
             Some(b"=") => framed(exchange.conversation.message(b"")),
             Some(text) => exchange.line(text),
         };
         (exchange, outcome)
+    }
+
+    /// Takes what was found after `Lookup`.
+    pub fn secrets(&mut self, secrets: ScramSecrets) -> Outcome {
+        framed(self.conversation.secrets(secrets))
     }
 
     /// Takes the peer's next line, without its line end.
@@ -66,8 +85,22 @@ impl Exchange {
     }
 }
 
+/// An exchange that cannot be had.
+struct Over;
+
+impl Conversation for Over {
+    fn begin(&mut self) -> Turn {
+        Turn::Malformed
+    }
+
+    fn message(&mut self, _: &[u8]) -> Turn {
+        Turn::Malformed
+    }
+}
+
 fn framed(turn: Turn) -> Outcome {
     match turn {
+        Turn::Lookup(name) => Outcome::Lookup(name),
         Turn::Challenge(bytes) => Outcome::Challenge(BASE64.encode(&bytes)),
         Turn::Decide(credentials) => Outcome::Decide(credentials),
         Turn::Malformed => Outcome::Failed(Failure::Malformed),
@@ -82,16 +115,19 @@ impl std::fmt::Debug for Exchange {
 
 #[cfg(test)]
 mod tests {
+    use super::super::credentials::Proof;
     use super::super::mechanism::find;
-    use super::{Exchange, Failure, Outcome};
+    use super::{Credentials, Exchange, Failure, Outcome};
 
     fn begin(name: &str, initial: Option<&[u8]>) -> (Exchange, Outcome) {
-        Exchange::begin(find(name.as_bytes()).unwrap(), initial)
+        Exchange::begin(find(name.as_bytes()).unwrap(), initial, None)
     }
 
     fn decided(outcome: Outcome) -> (String, String) {
         match outcome {
-            Outcome::Decide(c) => (c.authcid, c.password.reveal().clone()),
+            Outcome::Decide(Credentials { authcid, proof: Proof::Password(password), .. }) => {
+                (authcid, password.reveal().clone())
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -1,7 +1,7 @@
 //! LOGIN (never an RFC; draft-murchison-sasl-login): the user name, then the password, each in a message of its own.
 //! Outlook's cloud, copiers and cameras speak nothing else. The peer wrote both.
 
-use super::credentials::{Credentials, field};
+use super::credentials::{Credentials, Proof, field};
 use super::turn::{Conversation, Turn};
 use crate::base::Secret;
 
@@ -32,9 +32,11 @@ impl Conversation for Login {
                 *self = Self::Password { authcid: text };
                 Turn::Challenge(b"Password:".to_vec())
             }
-            Self::Password { authcid } => {
-                Turn::Decide(Credentials { authzid: None, authcid, password: Secret::new(text) })
-            }
+            Self::Password { authcid } => Turn::Decide(Credentials {
+                authzid: None,
+                authcid,
+                proof: Proof::Password(Secret::new(text)),
+            }),
         }
     }
 }

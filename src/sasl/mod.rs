@@ -8,10 +8,13 @@ mod exchange;
 mod login;
 mod mechanism;
 mod plain;
+mod scram;
 mod scram_keys;
+mod scram_secrets;
 mod turn;
 
-pub use credentials::Credentials;
+pub use credentials::{Credentials, Proof};
 pub use exchange::{EXCHANGE_LINE_MAX, Exchange, Failure, Outcome};
-pub use mechanism::{MECHANISMS, Mechanism, Protection, find};
+pub use mechanism::{Mechanism, find, offered};
 pub use scram_keys::{SCRAM_ROUNDS, ScramKeys};
+pub use scram_secrets::ScramSecrets;

@@ -1,6 +1,6 @@
 //! PLAIN (RFC 4616): one message, `[authzid] NUL authcid NUL passwd`. The peer wrote it.
 
-use super::credentials::{Credentials, field};
+use super::credentials::{Credentials, Proof, field};
 use super::turn::{Conversation, Turn};
 use crate::base::Secret;
 
@@ -27,17 +27,19 @@ fn parse(message: &[u8]) -> Option<Credentials> {
         return None;
     }
     let authzid = (!authzid.is_empty()).then_some(authzid);
-    Some(Credentials { authzid, authcid, password: Secret::new(password) })
+    Some(Credentials { authzid, authcid, proof: Proof::Password(Secret::new(password)) })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Conversation, Plain, Turn};
+    use super::{Conversation, Credentials, Plain, Proof, Turn};
 
     fn said(message: &[u8]) -> Option<(Option<String>, String, String)> {
         match Plain.message(message) {
-            Turn::Decide(c) => Some((c.authzid, c.authcid, c.password.reveal().clone())),
-            Turn::Challenge(_) | Turn::Malformed => None,
+            Turn::Decide(Credentials { authzid, authcid, proof: Proof::Password(password) }) => {
+                Some((authzid, authcid, password.reveal().clone()))
+            }
+            _ => None,
         }
     }
 

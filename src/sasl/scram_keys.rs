@@ -36,7 +36,7 @@ impl std::fmt::Debug for ScramKeys {
     }
 }
 
-fn hmac(key: &[u8], message: &[u8]) -> Result<[u8; 32], ErrorStack> {
+pub(super) fn hmac(key: &[u8], message: &[u8]) -> Result<[u8; 32], ErrorStack> {
     let key = PKey::hmac(key)?;
     let mut signature = [0; 32];
     Signer::new(MessageDigest::sha256(), &key)?.sign_oneshot(&mut signature, message)?;

@@ -34,12 +34,16 @@ impl Access {
     pub async fn answer(&mut self, ask: Ask) -> Answer {
         match ask {
             Ask::Authenticate(credentials) => self.authenticate(credentials).await,
+            Ask::Secrets(name) => match self.logins.secrets(name).await {
+                Ok(secrets) => Answer::Secrets(secrets),
+                Err(refused) => refuse(refused),
+            },
             Ask::Work(task) => self.work(task).await,
         }
     }
 
     async fn authenticate(&mut self, credentials: Credentials) -> Answer {
-        let (text, code) = match self.logins.check("imap", self.peer, credentials).await {
+        match self.logins.check("imap", self.peer, credentials).await {
             Ok(login) => {
                 let account = self.store.account(login.account);
                 let news = self.news.clone();
@@ -47,13 +51,10 @@ impl Access {
                 self.watching = Some(account.watch(move |_| {
                     let _ = news.try_send(News::Changed);
                 }));
-                return Answer::LoggedIn(account);
+                Answer::LoggedIn(account)
             }
-            Err(LoginRefused::Wrong) => ("Wrong name or device password", "AUTHENTICATIONFAILED"),
-            Err(LoginRefused::Fault) => ("We have a fault here; try later", "UNAVAILABLE"),
-            Err(LoginRefused::Stopping) => ("The server is stopping", "UNAVAILABLE"),
-        };
-        Answer::Refused(Completion::no(text).code(code))
+            Err(refused) => refuse(refused),
+        }
     }
 
     async fn work(&self, mut task: Task) -> Answer {
@@ -65,4 +66,13 @@ impl Access {
             }
         }
     }
+}
+
+fn refuse(refused: LoginRefused) -> Answer {
+    let (text, code) = match refused {
+        LoginRefused::Wrong => ("Wrong name or device password", "AUTHENTICATIONFAILED"),
+        LoginRefused::Fault => ("We have a fault here; try later", "UNAVAILABLE"),
+        LoginRefused::Stopping => ("The server is stopping", "UNAVAILABLE"),
+    };
+    Answer::Refused(Completion::no(text).code(code))
 }

@@ -27,6 +27,10 @@ impl Collect {
     pub async fn answer(&self, ask: Ask) -> Answer {
         match ask {
             Ask::Authenticate(credentials) => self.authenticate(credentials).await,
+            Ask::Secrets(name) => match self.logins.secrets(name).await {
+                Ok(secrets) => Answer::Secrets(secrets),
+                Err(refused) => Answer::Refused(refusal(refused)),
+            },
             Ask::Open(opening) => match self.store.run(move || opening.open()).await {
                 Some(Ok((reader, piece))) => Answer::Piece(reader, piece),
                 Some(Err(error)) => Answer::Refused(unread(&error)),
@@ -47,11 +51,7 @@ impl Collect {
     async fn authenticate(&self, credentials: Credentials) -> Answer {
         let login = match self.logins.check("pop3", self.peer, credentials).await {
             Ok(login) => login,
-            Err(LoginRefused::Wrong) => {
-                return Answer::Refused("[AUTH] Wrong name or device password");
-            }
-            Err(LoginRefused::Fault) => return Answer::Refused(FAULT),
-            Err(LoginRefused::Stopping) => return Answer::Refused(STOPPING),
+            Err(refused) => return Answer::Refused(refusal(refused)),
         };
         let account = self.store.account(login.account);
         match self.store.run(move || Maildrop::open(account)).await {
@@ -62,6 +62,14 @@ impl Collect {
             }
             None => Answer::Refused(STOPPING),
         }
+    }
+}
+
+const fn refusal(refused: LoginRefused) -> &'static str {
+    match refused {
+        LoginRefused::Wrong => "[AUTH] Wrong name or device password",
+        LoginRefused::Fault => FAULT,
+        LoginRefused::Stopping => STOPPING,
     }
 }
 

@@ -4,8 +4,9 @@
 use crate::base::Quoted;
 use crate::net::{self, Attempts};
 use crate::registry::{LoggedIn, Registry};
-use crate::sasl::Credentials;
+use crate::sasl::{Credentials, ScramSecrets};
 use crate::store::Store;
+use openssl::rand::rand_bytes;
 use smol::Timer;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -33,6 +34,24 @@ impl Logins {
     /// Nobody has failed yet.
     pub fn new(store: Arc<Store>, registry: Arc<Registry>) -> Self {
         Self { store, registry, attempts: Attempts::default() }
+    }
+
+    /// What SCRAM must know of a name.
+    pub async fn secrets(&self, name: String) -> Result<ScramSecrets, LoginRefused> {
+        let mut nonce = [0; 18];
+        if let Err(error) = rand_bytes(&mut nonce) {
+            log::error!("service=login no random numbers: {error}");
+            return Err(LoginRefused::Fault);
+        }
+        let registry = self.registry.clone();
+        match self.store.run(move || registry.scram_secrets(&name, nonce)).await {
+            Some(Ok(secrets)) => Ok(secrets),
+            Some(Err(error)) => {
+                log::error!("service=login {error}");
+                Err(LoginRefused::Fault)
+            }
+            None => Err(LoginRefused::Stopping),
+        }
     }
 
     /// Whose account these credentials open. `protocol` is for the log.

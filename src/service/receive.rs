@@ -59,6 +59,12 @@ impl Receive {
     pub async fn answer(&mut self, ask: Ask) -> Answer {
         let result = match ask {
             Ask::Authenticate(credentials) => return self.authenticate(credentials).await,
+            Ask::Secrets(name) => {
+                return match self.logins.secrets(name).await {
+                    Ok(secrets) => Answer::Secrets(secrets),
+                    Err(refused) => Answer::Refuse(refusal(refused)),
+                };
+            }
             Ask::Sender { reverse_path, login, .. } => self.sender(reverse_path, login).await,
             Ask::Recipient { forward_path, size, login, .. } => {
                 self.recipient(forward_path, size, login.is_some()).await
@@ -82,14 +88,10 @@ impl Receive {
     }
 
     async fn authenticate(&self, credentials: Credentials) -> Answer {
-        Answer::Refuse(match self.logins.check("smtp", self.peer, credentials).await {
-            Ok(LoggedIn { account, name }) => return Answer::LoggedIn(Login { account, name }),
-            Err(LoginRefused::Wrong) => {
-                Reply::new(535, Enhanced(5, 7, 8), "Wrong name or device password")
-            }
-            Err(LoginRefused::Fault) => fault(),
-            Err(LoginRefused::Stopping) => stopped(),
-        })
+        match self.logins.check("smtp", self.peer, credentials).await {
+            Ok(LoggedIn { account, name }) => Answer::LoggedIn(Login { account, name }),
+            Err(refused) => Answer::Refuse(refusal(refused)),
+        }
     }
 
     /// Our own people send under an address of theirs; other servers' senders are not judged yet.
@@ -305,6 +307,14 @@ fn find_owner(
 fn failed(error: &RegistryError) -> Reply {
     log::error!("service=receive {error}");
     fault()
+}
+
+fn refusal(refused: LoginRefused) -> Reply {
+    match refused {
+        LoginRefused::Wrong => Reply::new(535, Enhanced(5, 7, 8), "Wrong name or device password"),
+        LoginRefused::Fault => fault(),
+        LoginRefused::Stopping => stopped(),
+    }
 }
 
 fn fault() -> Reply {

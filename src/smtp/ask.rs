@@ -5,13 +5,15 @@ use super::reply::Reply;
 use super::session::Login;
 use super::transaction::Envelope;
 use crate::mail::Address;
-use crate::sasl::Credentials;
+use crate::sasl::{Credentials, ScramSecrets};
 
 /// A question; exactly one answer follows each.
 #[derive(Debug)]
 pub enum Ask {
     /// Is this who it claims to be? `LoggedIn` or `Refuse`.
     Authenticate(Credentials),
+    /// What SCRAM must know of a name. `Secrets` or `Refuse`.
+    Secrets(String),
     /// May this sender send?
     Sender {
         /// `None` is `<>`.
@@ -47,6 +49,8 @@ pub enum Ask {
 pub enum Answer {
     /// Yes; done.
     Accept,
+    /// Only to `Secrets`.
+    Secrets(ScramSecrets),
     /// Only to `Authenticate`: yes, and this is who.
     LoggedIn(Login),
     /// No, and the peer is told this: a reply of 4yz or 5yz. A 421 ends the session. After a refused `Begin`, `Write`

@@ -2,7 +2,7 @@
 
 use super::parameter::{self, MailParameters};
 use super::session::Session;
-use crate::sasl::MECHANISMS;
+use crate::sasl::offered;
 
 /// Sets what a parameter says; `None` if its value is none.
 pub type SetParameter = fn(&mut MailParameters, &[u8]) -> Option<()>;
@@ -65,7 +65,7 @@ const EXTENSIONS: &[Extension] = &[
     Extension {
         keyword: "AUTH",
         announce: |session| {
-            let names = MECHANISMS.iter().map(|row| row.name);
+            let names = offered(session.tls.as_ref());
             session.offers_auth().then(|| names.fold(String::new(), |all, name| all + " " + name))
         },
         mail_parameter: Some(("AUTH", parameter::auth)),

@@ -271,6 +271,7 @@ fn auth(
     let Some(row) = sasl::find(mechanism) else {
         return Next::Fault(Reply::new(504, Enhanced(5, 5, 4), "No such mechanism here"));
     };
-    let (exchange, outcome) = Exchange::begin(row, initial.map(|text| text.reveal().as_slice()));
+    let (exchange, outcome) =
+        Exchange::begin(row, initial.map(|text| text.reveal().as_slice()), session.tls.as_ref());
     Next::Login(exchange, outcome)
 }

@@ -256,6 +256,7 @@ impl Server {
                 self.standing.say(&Reply::plain(334, text));
                 Round::Again
             }
+            Outcome::Lookup(name) => self.ask(Ask::Secrets(name), Question::Secrets(exchange)),
             Outcome::Decide(credentials) => {
                 self.ask(Ask::Authenticate(credentials), Question::Login)
             }
@@ -336,6 +337,7 @@ fn failed_login(failure: Failure) -> Reply {
         Failure::TooLong => Reply::new(500, Enhanced(5, 5, 6), "Line too long for a login"),
         Failure::NotBase64 => Reply::new(501, Enhanced(5, 5, 2), "Not base64"),
         Failure::Malformed => Reply::new(501, Enhanced(5, 5, 2), "Not what this mechanism says"),
+        Failure::Unbound => Reply::new(504, Enhanced(5, 5, 4), "This mechanism needs TLS 1.3"),
     }
 }
 
@@ -372,6 +374,13 @@ impl Machine for Server {
     fn answer(&mut self, answer: Answer) {
         self.deadline = None;
         match std::mem::replace(&mut self.standing.state, State::Closed) {
+            State::Asked(Question::Secrets(mut exchange)) => match answer {
+                Answer::Secrets(secrets) => {
+                    let outcome = exchange.secrets(secrets);
+                    let _ = self.login(exchange, outcome);
+                }
+                answer => self.standing.answer(Question::Login, answer),
+            },
             State::Asked(question) => self.standing.answer(question, answer),
             state => self.standing.state = state,
         }

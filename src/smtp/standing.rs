@@ -69,6 +69,8 @@ pub enum After {
 pub enum Question {
     /// Who is it?
     Login,
+    /// What is known of a name?
+    Secrets(Exchange),
     /// May it send?
     Sender(Transaction),
     /// Do we take mail for this one?
@@ -156,7 +158,9 @@ impl Standing {
                 self.say(&Reply::new(235, Enhanced(2, 7, 0), "Logged in"));
             }
             (question, Answer::Refuse(reply)) => self.refused(question, reply),
-            (question, Answer::Accept | Answer::LoggedIn(_)) => self.accepted(question),
+            (question, Answer::Accept | Answer::LoggedIn(_) | Answer::Secrets(_)) => {
+                self.accepted(question);
+            }
         }
     }
 
@@ -164,7 +168,7 @@ impl Standing {
         self.state = State::Command;
         match question {
             // Only `LoggedIn` logs in: an `Accept` without an account is nobody's.
-            Question::Login => {
+            Question::Login | Question::Secrets(_) => {
                 self.say(&Reply::new(454, Enhanced(4, 7, 0), "Login failed; try later"));
             }
             Question::Sender(transaction) => {
@@ -195,7 +199,7 @@ impl Standing {
 
     fn refused(&mut self, question: Question, reply: Reply) {
         match question {
-            Question::Login => self.refused_login(reply),
+            Question::Login | Question::Secrets(_) => self.refused_login(reply),
             Question::Recipient(_) => self.refused_recipient(reply),
             Question::Begin(message) if !message.is_chunked() => self.end_transaction(&reply),
             Question::Sender(_) | Question::Commit => self.end_transaction(&reply),

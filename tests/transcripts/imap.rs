@@ -5,9 +5,9 @@
 //! `-- changed` tells every session that the account has changed, `-- deliver nested` brings a file of `messages/` into
 //! INBOX and tells them, `-- stop` is the shutdown, `-- uploads 0` holds that no half message lies in the Maildir.
 
-use super::mailroom::{Mailroom, message, plain};
+use super::mailroom::{Mailroom, message, plain, right};
 use super::wire::Protocol;
-use pillarbox::base::{ClearText, Machine, Secret, StartTls, Step, Timestamp};
+use pillarbox::base::{ClearText, Machine, StartTls, Step, Timestamp};
 use pillarbox::imap::{Answer, Ask, Completion, Limits, News, Server, Setup, Worked};
 use pillarbox::mail::Domain;
 use pillarbox::maildir::MailboxName;
@@ -113,14 +113,15 @@ impl Protocol for World {
             Ask::Authenticate(_) if self.logins == Logins::Fail => {
                 Answer::Refused(Completion::no("Try later").code("UNAVAILABLE"))
             }
-            Ask::Authenticate(Credentials { authcid, password, .. }) => {
-                if authcid == "ann@example.org" && password == Secret::new("right".to_owned()) {
+            Ask::Authenticate(Credentials { authcid, proof, .. }) => {
+                if authcid == "ann@example.org" && proof == right() {
                     Answer::LoggedIn(self.room.account())
                 } else {
                     let wrong = Completion::no("Wrong name or device password");
                     Answer::Refused(wrong.code("AUTHENTICATIONFAILED"))
                 }
             }
+            Ask::Secrets(_) => Answer::Refused(Completion::no("No keys here")),
             Ask::Work(mut task) => loop {
                 match task.run() {
                     Worked::Back(session, turn) => return Answer::Worked(session, turn),

@@ -1,7 +1,8 @@
 //! A real store in a folder of its own, for the protocols that read mail.
 
-use pillarbox::base::{AccountId, Timestamp};
+use pillarbox::base::{AccountId, Secret, Timestamp};
 use pillarbox::maildir::{Flags, MailboxName};
+use pillarbox::sasl::Proof;
 use pillarbox::store::{Account, Cause, Placement, Store, Target};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,4 +72,9 @@ pub fn plain(number: usize) -> String {
          Date: Mon, 2 Nov 2026 10:0{}:00 +0100\r\nMessage-ID: <{number}@example.com>\r\n\r\ntext {number}\r\n",
         number % 10
     )
+}
+
+/// Ann's password.
+pub fn right() -> Proof {
+    Proof::Password(Secret::new("right".to_owned()))
 }

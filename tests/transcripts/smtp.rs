@@ -5,6 +5,7 @@
 //! begun and given up, `-- size 8` how many bytes the last one has, and
 //! `-- envelope ESMTPS c.example ann@example.org -> bob@example.org` how it came.
 
+use super::mailroom::right;
 use super::wire::Protocol;
 use pillarbox::base::{AccountId, ClearText, StartTls};
 use pillarbox::mail::Domain;
@@ -99,11 +100,10 @@ impl Protocol for World {
             Ask::Authenticate(_) if self.fails("login fails") => {
                 refuse(454, Enhanced(4, 7, 0), "Try later")
             }
-            Ask::Authenticate(who)
-                if who.authcid == "ann@example.org" && who.password.reveal() == "right" =>
-            {
+            Ask::Authenticate(who) if who.authcid == "ann@example.org" && who.proof == right() => {
                 Answer::LoggedIn(Login { account: AccountId(1), name: who.authcid })
             }
+            Ask::Secrets(_) => refuse(535, Enhanced(5, 7, 8), "No keys here"),
             Ask::Authenticate(_) => refuse(535, Enhanced(5, 7, 8), "Wrong name or password"),
             Ask::Sender { login: Some(_), reverse_path, .. }
                 if reverse_path.as_ref().is_none_or(|path| path.local() != "ann") =>

@@ -4,7 +4,7 @@ use super::action::Action;
 use crate::base::Secret;
 use crate::imap::args::{Args, Parsed};
 use crate::imap::response::Completion;
-use crate::sasl::Credentials;
+use crate::sasl::{Credentials, Proof};
 
 /// Bytes of a name or password at most.
 const FIELD_LEN_MAX: usize = 1024;
@@ -19,7 +19,8 @@ pub fn read(args: &mut Args<'_>) -> Parsed<Action> {
     if authcid.is_empty() {
         return Err(Completion::bad("The name is missing"));
     }
-    Ok(Action::Login(Credentials { authzid: None, authcid, password: Secret::new(password) }))
+    let proof = Proof::Password(Secret::new(password));
+    Ok(Action::Login(Credentials { authzid: None, authcid, proof }))
 }
 
 fn field(args: &mut Args<'_>) -> Parsed<String> {
