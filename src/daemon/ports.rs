@@ -6,7 +6,7 @@ use super::sessions::Sessions;
 use crate::base::{ClearText, Machine, Quoted, StartTls};
 use crate::imap;
 use crate::mail::Domain;
-use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream};
+use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream, Trust};
 use crate::pop3;
 use crate::registry::Registry;
 use crate::service::{Access, Collect, Logins, Receive};
@@ -36,6 +36,8 @@ pub struct Plan {
     pub tls: Acceptor,
     /// The socket for the commands.
     pub control: Control,
+    /// Addresses that may do what others may not.
+    pub trust: Trust,
 }
 
 /// Most connections in all and from one address. A household of phones, each with a connection a folder, is one address.
@@ -178,9 +180,14 @@ async fn session(
 ) {
     let Some(_admission) = admission else {
         log::info!("port={} peer={peer} refused=\"too many connections\"", port.name());
-        refuse(stream, port).await;
+        refuse(stream, too_many(port)).await;
         return;
     };
+    if port == Port::Lmtp && !house.plan.trust.hands_on(peer) {
+        log::info!("port=lmtp peer={peer} refused=\"not trusted with it\"");
+        refuse(stream, b"554 5.7.1 Only servers that are listed hand on mail here\r\n").await;
+        return;
+    }
     let driven = AssertUnwindSafe(converse(&house, port, stream, peer)).catch_unwind().await;
     match driven {
         Ok(Ok(())) => {}
@@ -194,9 +201,9 @@ async fn session(
     }
 }
 
-async fn refuse(mut stream: TcpStream, port: Port) {
-    let text: &[u8] = match port {
-        Port::Smtp | Port::Submission => {
+const fn too_many(port: Port) -> &'static [u8] {
+    match port {
+        Port::Smtp | Port::Submission | Port::Lmtp => {
             b"421 4.7.0 Too many connections from you or in all; try again in a few minutes\r\n"
         }
         Port::Imap => {
@@ -207,7 +214,10 @@ async fn refuse(mut stream: TcpStream, port: Port) {
         }
         // In TLS nothing can be said before the handshake.
         Port::Submissions | Port::Imaps | Port::Pop3s => b"",
-    };
+    }
+}
+
+async fn refuse(mut stream: TcpStream, text: &'static [u8]) {
     let said = async { stream.write_all(text).await };
     let limit = async {
         smol::Timer::after(Duration::from_secs(1)).await;
@@ -228,6 +238,7 @@ async fn converse(
     let role = match port {
         Port::Smtp => Role::Relay { submission_port: house.submission_port },
         Port::Submission | Port::Submissions => Role::Submission(house.plan.clear_text),
+        Port::Lmtp => Role::Lmtp,
         Port::Imap | Port::Imaps => return read_mail(house, port, peer, start_tls, stream).await,
         Port::Pop3 | Port::Pop3s => return collect(house, port, peer, start_tls, stream).await,
     };

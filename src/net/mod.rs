@@ -8,6 +8,7 @@ mod drive;
 mod listen;
 mod stream;
 mod tls;
+mod trust;
 mod wire;
 
 pub use attempts::Attempts;
@@ -16,3 +17,4 @@ pub use drive::{DriveError, drive, secure};
 pub use listen::{Admission, Crowd, listen};
 pub use stream::Stream;
 pub use tls::{Acceptor, SelfSigned, TlsError};
+pub use trust::{Network, Trust};

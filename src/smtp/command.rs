@@ -13,7 +13,7 @@ use crate::mail::{Address, AddressError};
 /// A command that was understood.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
-    /// HELO and EHLO.
+    /// HELO, EHLO and LHLO.
     Hello(Greeting),
     /// MAIL; `None` is the empty reverse path.
     Mail(Option<Address>, MailParameters),
@@ -105,6 +105,11 @@ const VERBS: &[Verb] = &[
         name: "HELO",
         form: "HELO host",
         parse: |rest, form| Ok(Command::Hello(Greeting::Helo(host(rest, form)?))),
+    },
+    Verb {
+        name: "LHLO",
+        form: "LHLO host",
+        parse: |rest, form| Ok(Command::Hello(Greeting::Lhlo(host(rest, form)?))),
     },
     Verb { name: "MAIL", form: "MAIL FROM:<address>", parse: mail },
     Verb { name: "RCPT", form: "RCPT TO:<address>", parse: rcpt },

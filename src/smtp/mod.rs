@@ -1,5 +1,5 @@
 //! SMTP (RFC 5321): replies, commands, the EHLO table, the framing of DATA, and the server end of a session, for other
-//! servers on port 25 and for our own people on the submission ports.
+//! servers on port 25, for our own people on the submission ports, and for a server that stands before us (LMTP, RFC 2033).
 
 mod ask;
 mod chunk;

@@ -43,9 +43,7 @@ pub fn run(session: &mut Session, transaction: &mut Option<Transaction>, command
     match command {
         Command::Hello(greeting) => {
             *transaction = None;
-            let reply = hello(session, &greeting);
-            session.greeting = Some(greeting);
-            Next::Say(reply)
+            hello(session, greeting)
         }
         Command::Mail(reverse_path, parameters) => {
             mail(session, transaction.as_ref(), reverse_path, parameters)
@@ -91,12 +89,21 @@ fn login_first(session: &Session) -> Reply {
     Reply::new(530, Enhanced(5, 7, 0), text)
 }
 
-fn hello(session: &Session, greeting: &Greeting) -> Reply {
+fn hello(session: &mut Session, greeting: Greeting) -> Next {
     let reply = Reply::plain(250, session.setup.host.to_string());
-    match greeting {
-        Greeting::Helo(_) => reply,
-        Greeting::Ehlo(_) => announced(session).fold(reply, Reply::line),
-    }
+    let reply = match (session.setup.role, &greeting) {
+        // RFC 2033 §4.1: so that neither end takes one protocol for the other.
+        (Role::Lmtp, Greeting::Helo(_) | Greeting::Ehlo(_)) => {
+            return Next::Fault(Reply::new(500, Enhanced(5, 5, 1), "This is LMTP; say LHLO"));
+        }
+        (Role::Relay { .. } | Role::Submission(_), Greeting::Lhlo(_)) => {
+            return Next::Fault(Reply::new(500, Enhanced(5, 5, 1), "This is SMTP; say EHLO"));
+        }
+        (Role::Relay { .. } | Role::Submission(_), Greeting::Helo(_)) => reply,
+        (_, Greeting::Ehlo(_) | Greeting::Lhlo(_)) => announced(session).fold(reply, Reply::line),
+    };
+    session.greeting = Some(greeting);
+    Next::Say(reply)
 }
 
 fn help() -> Reply {
@@ -112,7 +119,8 @@ fn mail(
 ) -> Next {
     let size_max = session.setup.limits.message_size_max;
     if session.greeting.is_none() {
-        return out_of_order("Say EHLO first");
+        let lmtp = session.setup.role == Role::Lmtp;
+        return out_of_order(if lmtp { "Say LHLO first" } else { "Say EHLO first" });
     }
     if session.lacks_login() {
         return Next::Say(login_first(session));
@@ -211,7 +219,9 @@ fn ready<'t>(
         None if session.lacks_login() => Err(login_first(session)),
         None => Err(Reply::new(503, Enhanced(5, 5, 1), "Say MAIL first")),
         Some(transaction) if transaction.recipients.is_empty() => {
-            Err(Reply::new(554, Enhanced(5, 5, 1), "No recipient was accepted"))
+            // RFC 2033 §4.2 and RFC 5321 §3.3.
+            let code = if session.setup.role == Role::Lmtp { 503 } else { 554 };
+            Err(Reply::new(code, Enhanced(5, 5, 1), "No recipient was accepted"))
         }
         Some(transaction) => Ok(transaction),
     }
@@ -258,6 +268,9 @@ fn auth(
         let text =
             format!("No login on this port; people send mail through port {submission_port}");
         return Next::Fault(Reply::new(503, Enhanced(5, 5, 1), text));
+    }
+    if session.setup.role == Role::Lmtp {
+        return Next::Fault(Reply::new(502, Enhanced(5, 5, 1), "Nobody logs in by LMTP"));
     }
     if session.login.is_some() {
         return out_of_order("You have logged in already");

@@ -6,7 +6,7 @@ use super::command::{Command, CommandError, parse};
 use super::message::{Message, Progress};
 use super::reply::{Enhanced, Reply};
 use super::rules::{Next, ends_transaction, run};
-use super::session::Setup;
+use super::session::{Role, Setup};
 use super::standing::{After, Question, Standing, State};
 use crate::base::{Input, Line, Machine, Output, Step, Timestamp, TlsFacts};
 use crate::sasl::{EXCHANGE_LINE_MAX, Exchange, Failure, Outcome};
@@ -67,7 +67,9 @@ impl Server {
         match std::mem::replace(&mut self.standing.state, State::Closed) {
             State::Fresh => {
                 self.standing.state = State::Command;
-                let text = format!("{} ESMTP Pillarbox", self.standing.session.setup.host);
+                let setup = &self.standing.session.setup;
+                let protocol = if setup.role == Role::Lmtp { "LMTP" } else { "ESMTP" };
+                let text = format!("{} {protocol} Pillarbox", setup.host);
                 self.standing.say(&Reply::plain(220, text));
                 Round::Again
             }
@@ -294,7 +296,7 @@ impl Server {
             Progress::Refused(reply) => {
                 self.deadline = None;
                 if message.is_final() {
-                    self.standing.end_transaction(&reply);
+                    self.standing.end_message(&reply);
                 } else {
                     self.standing.end_chunk(message, &reply);
                 }

@@ -4,7 +4,7 @@
 use super::message::Message;
 use super::parameter::MailParameters;
 use super::path::ForwardPath;
-use super::session::{Greeting, Login, Session};
+use super::session::{Greeting, Login, Role, Session};
 use crate::base::TlsFacts;
 use crate::mail::Address;
 use crate::mail::trace::Protocol;
@@ -36,6 +36,8 @@ pub struct Envelope {
     pub greeting: String,
     /// Who connected.
     pub peer: IpAddr,
+    /// Of the port.
+    pub role: Role,
     /// How it comes.
     pub protocol: Protocol,
     /// The TLS session.
@@ -54,6 +56,7 @@ impl Envelope {
             parameters: transaction.parameters,
             greeting: greeting.to_owned(),
             peer: session.setup.peer,
+            role: session.setup.role,
             protocol: session.protocol(transaction.parameters.letters),
             tls: session.tls.clone(),
             login: session.login.clone(),

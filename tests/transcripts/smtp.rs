@@ -1,6 +1,6 @@
 //! An SMTP server with a small world. Ann (ann@example.org, password `right`) and Bob live in example.org. Words:
 //! `given role submission`, `given clear text`, `given no certificate`, `given disk full`, `given begin fails`,
-//! `given write fails`, `given commit fails`, `given login fails`, `given host foo.com`, `given address x@foo.com`,
+//! `given write fails`, `given commit fails`, `given login fails`, `given bob full`, `given bob stops`, `given role lmtp`, `given host foo.com`, `given address x@foo.com`,
 //! `given message size 1000`, `given recipients 3`; `-- stop` is the shutdown, `-- abandoned` holds that a message was
 //! begun and given up, `-- size 8` how many bytes the last one has, and
 //! `-- envelope ESMTPS c.example ann@example.org -> bob@example.org` how it came.
@@ -43,9 +43,10 @@ impl World {
         for word in given {
             match (word.as_str(), word.rsplit_once(' ')) {
                 ("role submission", _) => setup.role = Role::Submission(ClearText::Refused),
+                ("role lmtp", _) => setup.role = Role::Lmtp,
                 ("clear text", _) => setup.role = Role::Submission(ClearText::Allowed),
                 ("no certificate", _) => setup.start_tls = StartTls::Absent,
-                (_, Some((_, "full" | "fails"))) => faults.push(word.clone()),
+                (_, Some((_, "full" | "fails" | "stops"))) => faults.push(word.clone()),
                 (_, Some(("host", host))) => setup.host = Domain::parse(host).unwrap(),
                 (_, Some(("address", address))) => addresses.push(address.to_ascii_lowercase()),
                 (_, Some(("message size", size))) => {
@@ -77,6 +78,19 @@ impl World {
         } else {
             refuse(550, Enhanced(5, 7, 1), "Not ours")
         }
+    }
+}
+
+impl World {
+    /// `given bob full`, `given bob stops`.
+    fn full(&self, path: &ForwardPath) -> Option<Reply> {
+        let name = path.to_string();
+        let name = name.split('@').next().unwrap();
+        if self.fails(&format!("{name} full")) {
+            return Some(Reply::new(452, Enhanced(4, 2, 2), "The mailbox is full"));
+        }
+        self.fails(&format!("{name} stops"))
+            .then(|| Reply::new(421, Enhanced(4, 3, 2), "We are stopping"))
     }
 }
 
@@ -132,6 +146,11 @@ impl Protocol for World {
             Ask::Commit if self.fails("commit fails") => {
                 mail.coming.clear();
                 refuse(451, Enhanced(4, 3, 0), "Try later")
+            }
+            Ask::Commit if self.setup.role == Role::Lmtp => {
+                mail.delivered = Some(std::mem::take(&mut mail.coming));
+                let recipients = mail.envelope.as_ref().map(|envelope| &envelope.recipients);
+                Answer::Each(recipients.unwrap().iter().map(|path| self.full(path)).collect())
             }
             Ask::Commit => {
                 mail.delivered = Some(std::mem::take(&mut mail.coming));

@@ -10,7 +10,8 @@ use std::time::Duration;
 /// The first byte chooses the port, the rest comes in pieces; answers are yes or no by chance.
 pub fn smtp_command(data: &[u8]) {
     let Some((&first, rest)) = data.split_first() else { return };
-    let role = match first % 3 {
+    let role = match first % 4 {
+        3 => Role::Lmtp,
         0 => Role::Relay { submission_port: 465 },
         1 => Role::Submission(ClearText::Refused),
         _ => Role::Submission(ClearText::Allowed),
@@ -28,6 +29,7 @@ pub fn smtp_command(data: &[u8]) {
 /// A session and what it has said.
 pub struct Client {
     server: Server,
+    role: Role,
     now: Timestamp,
     pub said: String,
     /// Bytes of the message that is coming, and of the largest piece.
@@ -46,7 +48,7 @@ impl Client {
             limits: Limits::default(),
         };
         let (server, now) = (Server::new(setup), Timestamp::from_seconds(1_800_000_000));
-        Self { server, now, said: String::new(), message: 0, piece: 0, closed: false }
+        Self { server, role, now, said: String::new(), message: 0, piece: 0, closed: false }
     }
 
     /// Runs to a rest; time passes for what is held back.
@@ -70,6 +72,14 @@ impl Client {
                 Step::Ask(Ask::Authenticate(_)) if dice().is_multiple_of(2) => {
                     let login = Login { account: AccountId(1), name: "ann".to_owned() };
                     self.server.answer(Answer::LoggedIn(login));
+                }
+                Step::Ask(Ask::Commit) if self.role == Role::Lmtp && !dice().is_multiple_of(3) => {
+                    let each = |_| {
+                        let code = if dice().is_multiple_of(2) { 421 } else { 452 };
+                        let refused = Reply::new(code, Enhanced(4, 2, 2), "Full");
+                        (!dice().is_multiple_of(2)).then_some(refused)
+                    };
+                    self.server.answer(Answer::Each((0..3).map(each).collect()));
                 }
                 Step::Ask(_) => {
                     self.server.answer(if dice().is_multiple_of(4) {
