@@ -67,6 +67,20 @@ impl Port {
         }
     }
 
+    /// May a proxy stand before it? Whoever hands on mail by LMTP is a server of ours and speaks for itself.
+    pub const fn takes_proxies(self) -> bool {
+        match self {
+            Self::Smtp
+            | Self::Submission
+            | Self::Submissions
+            | Self::Imap
+            | Self::Imaps
+            | Self::Pop3
+            | Self::Pop3s => true,
+            Self::Lmtp => false,
+        }
+    }
+
     /// Does TLS come before the first word?
     pub const fn is_secure(self) -> bool {
         match self {

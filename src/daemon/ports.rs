@@ -109,9 +109,8 @@ async fn run(
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
         listening.push(executor.spawn(async move {
-            net::listen(&listener, &crowd, |stream, peer, admission| {
-                let session = session(house.clone(), port, stream, peer, admission);
-                inner.spawn(session).detach();
+            net::listen(&listener, |stream, peer| {
+                inner.spawn(session(house.clone(), crowd.clone(), port, stream, peer)).detach();
             })
             .await;
         }));
@@ -173,11 +172,14 @@ fn tell_systemd(state: NotifyState<'_>) {
 /// One connection from its first byte to its last. A fault in it ends it alone.
 async fn session(
     house: Arc<House>,
+    crowd: Arc<Crowd>,
     port: Port,
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: IpAddr,
-    admission: Option<Admission>,
 ) {
+    let Some((peer, admission)) = told_peer(&house, &crowd, port, &mut stream, peer).await else {
+        return;
+    };
     let Some(_admission) = admission else {
         log::info!("port={} peer={peer} refused=\"too many connections\"", port.name());
         refuse(stream, too_many(port)).await;
@@ -197,6 +199,32 @@ async fn session(
         }
         Err(_) => {
             log::error!("port={} peer={peer} a fault of ours ended this session", port.name());
+        }
+    }
+}
+
+/// Whose connection it is, and its place. A proxy's is that of whoever stands behind it; `None` if that is not said.
+async fn told_peer(
+    house: &House,
+    crowd: &Arc<Crowd>,
+    port: Port,
+    stream: &mut TcpStream,
+    peer: IpAddr,
+) -> Option<(IpAddr, Option<Admission>)> {
+    if !port.takes_proxies() || !house.plan.trust.is_proxy(peer) {
+        return Some((peer, crowd.admit(peer)));
+    }
+    let Some(waiting) = crowd.admit_proxy(peer) else { return Some((peer, None)) };
+    match net::behind(stream).await {
+        Ok(Some(told)) => {
+            drop(waiting);
+            Some((told, crowd.admit(told)))
+        }
+        Ok(None) => Some((peer, Some(waiting))),
+        Err(error) => {
+            let text = error.to_string();
+            log::warn!("port={} proxy={peer} ended={}", port.name(), Quoted(text.as_bytes()));
+            None
         }
     }
 }

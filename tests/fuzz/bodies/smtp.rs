@@ -26,6 +26,24 @@ pub fn smtp_command(data: &[u8]) {
     client.finish(&mut next);
 }
 
+/// A message in chunks, which comes through as it is, whatever is in it and however chunks and packets cut it. The first
+/// byte says how long packets are, the second how long chunks.
+pub fn smtp_chunks(data: &[u8]) {
+    let Some((&[packet, chunk], text)) = data.split_first_chunk::<2>() else { return };
+    let mut lines = b"EHLO x\r\nMAIL FROM:<a@b> BODY=BINARYMIME\r\nRCPT TO:<a@b>\r\n".to_vec();
+    for piece in text.chunks(usize::from(chunk) * 40 + 1) {
+        lines.extend_from_slice(format!("BDAT {}\r\n", piece.len()).as_bytes());
+        lines.extend_from_slice(piece);
+    }
+    lines.extend_from_slice(b"BDAT 0 LAST\r\nNOOP\r\n");
+    let mut client = Client::new(Role::Relay { submission_port: 465 });
+    for piece in lines.chunks(usize::from(packet) * 40 + 1) {
+        client.run(piece, || 1);
+    }
+    assert!(client.text == text && client.said.ends_with("Message is safe\r\n250 2.0.0 Yes\r\n"));
+    client.finish(|| 1);
+}
+
 /// A session and what it has said.
 pub struct Client {
     server: Server,
@@ -35,6 +53,8 @@ pub struct Client {
     /// Bytes of the message that is coming, and of the largest piece.
     pub message: usize,
     pub piece: usize,
+    /// What came of the message, as long as it is short.
+    pub text: Vec<u8>,
     pub closed: bool,
 }
 
@@ -48,7 +68,16 @@ impl Client {
             limits: Limits::default(),
         };
         let (server, now) = (Server::new(setup), Timestamp::from_seconds(1_800_000_000));
-        Self { server, role, now, said: String::new(), message: 0, piece: 0, closed: false }
+        Self {
+            server,
+            role,
+            now,
+            said: String::new(),
+            message: 0,
+            piece: 0,
+            text: Vec::new(),
+            closed: false,
+        }
     }
 
     /// Runs to a rest; time passes for what is held back.
@@ -62,6 +91,9 @@ impl Client {
                 }
                 Step::Ask(Ask::Write(piece)) => {
                     self.message += piece.len();
+                    if self.text.len() < 1 << 20 {
+                        self.text.extend_from_slice(&piece);
+                    }
                     self.piece = self.piece.max(piece.len());
                     self.server.answer(if dice().is_multiple_of(16) {
                         refusal()
