@@ -11,7 +11,6 @@ import json
 import pathlib
 import smtplib
 import socket
-import ssl
 import struct
 import subprocess
 import tempfile
@@ -190,6 +189,16 @@ def behind_a_proxy(folder):
                       f'[listen]\n{listen}[trust]\nlmtp = "192.0.2.9"\nproxy = ["127.0.0.0/8"]\n')
     log = open(folder / "log", "wb")
     process = subprocess.Popen([PROGRAM, "serve", "--config", config], stderr=log)
+    try:
+        through_a_proxy(folder, config, ports)
+    finally:
+        process.terminate()
+        code = process.wait(timeout=20)
+        log.close()
+    check("serve stops in order", code == 0 and "ERROR" not in (folder / "log").read_text())
+
+
+def through_a_proxy(folder, config, ports):
     command = lambda *words: subprocess.run([PROGRAM, *words, "--config", config], capture_output=True, text=True, timeout=60)
     check("serve starts", within(10, lambda: command("status").returncode == 0), (folder / "log").read_text())
     command("user", "add", "ann@home.test")
@@ -255,21 +264,20 @@ def behind_a_proxy(folder):
         one.close()
     said = everything(connect("lmtp", b""))
     check("who is not listed is told that it may not speak LMTP", said.startswith(b"554 5.7.1 "), said)
-    process.terminate()
-    check("serve stops in order", process.wait(timeout=20) == 0 and "ERROR" not in (folder / "log").read_text())
-    log.close()
 
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
         box = Box(folder)
-        smtplib_speaks_lmtp(box)
-        swaks_speaks_lmtp(box)
-        letters_beyond_ascii(box)
-        one_fails(box)
-        chunks(box)
-        postfix_in_front(box)
-        code, _, talk = box.stop()
+        try:
+            smtplib_speaks_lmtp(box)
+            swaks_speaks_lmtp(box)
+            letters_beyond_ascii(box)
+            one_fails(box)
+            chunks(box)
+            postfix_in_front(box)
+        finally:
+            code, _, talk = box.stop()
         check("SIGTERM stops it in order", code == 0, talk)
     with tempfile.TemporaryDirectory() as folder:
         behind_a_proxy(folder)
