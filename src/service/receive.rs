@@ -100,16 +100,13 @@ impl Receive {
         let refused =
             || Reply::new(550, Enhanced(5, 7, 1), "You have no such address to send from");
         let path = path.ok_or_else(refused)?;
-        match self.resolve(path).await? {
-            Some(account) if account == login.account => Ok(()),
-            Some(_) | None => Err(refused()),
-        }
-    }
-
-    async fn resolve(&self, address: Address) -> Result<Option<AccountId>, Reply> {
         let registry = self.registry.clone();
-        let found = self.store.run(move || registry.resolve(&address)).await;
-        found.ok_or_else(stopped)?.map_err(|error| failed(&error))
+        let may = self.store.run(move || registry.may_send(login.account, &path)).await;
+        if may.ok_or_else(stopped)?.map_err(|error| failed(&error))? {
+            Ok(())
+        } else {
+            Err(refused())
+        }
     }
 
     async fn recipient(
@@ -118,27 +115,30 @@ impl Receive {
         size: Option<u64>,
         logged_in: bool,
     ) -> Result<(), Reply> {
-        let (account, _) = self.owner(path, logged_in).await?;
-        let account = self.store.account(account);
-        let room =
-            self.store.run(move || account.ready().and_then(|()| account.free_bytes())).await;
-        let free = room.ok_or_else(stopped)?.map_err(|error| not_stored(&error))?;
-        if free < FREE_MIN.saturating_add(size.unwrap_or(0)) {
-            return Err(Reply::new(452, Enhanced(4, 3, 1), "The disk is nearly full; try later"));
+        let (accounts, _) = self.owners(path, logged_in).await?;
+        for account in accounts {
+            let account = self.store.account(account);
+            let room =
+                self.store.run(move || account.ready().and_then(|()| account.free_bytes())).await;
+            let free = room.ok_or_else(stopped)?.map_err(|error| not_stored(&error))?;
+            if free < FREE_MIN.saturating_add(size.unwrap_or(0)) {
+                let text = "The disk is nearly full; try later";
+                return Err(Reply::new(452, Enhanced(4, 3, 1), text));
+            }
         }
         Ok(())
     }
 
     /// Whose mail a recipient's is, and the address to note as Delivered-To.
-    async fn owner(
+    async fn owners(
         &self,
         path: ForwardPath,
         logged_in: bool,
-    ) -> Result<(AccountId, Address), Reply> {
+    ) -> Result<(Vec<AccountId>, Address), Reply> {
         let (registry, host) = (self.registry.clone(), self.host.clone());
         let found = self.store.run(move || find_owner(&registry, &host, path)).await;
         match found.ok_or_else(stopped)?.map_err(|error| failed(&error))? {
-            Owner::Account(account, address) => Ok((account, address)),
+            Owner::Accounts(accounts, address) => Ok((accounts, address)),
             Owner::Unknown => {
                 Err(Reply::new(550, Enhanced(5, 1, 1), "Nobody here has this address"))
             }
@@ -156,9 +156,11 @@ impl Receive {
     async fn begin(&mut self, envelope: Box<Envelope>) -> Result<(), Reply> {
         let mut recipients: Vec<(AccountId, Address)> = Vec::new();
         for path in &envelope.recipients {
-            let owner = self.owner(path.clone(), envelope.login.is_some()).await?;
-            if recipients.iter().all(|(account, _)| *account != owner.0) {
-                recipients.push(owner);
+            let (accounts, address) = self.owners(path.clone(), envelope.login.is_some()).await?;
+            for owner in accounts {
+                if recipients.iter().all(|(account, _)| *account != owner) {
+                    recipients.push((owner, address.clone()));
+                }
             }
         }
         let (held, incoming, began) = (Vec::new(), Vec::new(), net::now());
@@ -271,7 +273,7 @@ fn incoming_id(incoming: &Incoming) -> String {
 }
 
 enum Owner {
-    Account(AccountId, Address),
+    Accounts(Vec<AccountId>, Address),
     Unknown,
     Elsewhere,
 }
@@ -288,8 +290,9 @@ fn find_owner(
             Err(_) => return Ok(Owner::Unknown),
         },
     };
-    if let Some(account) = registry.resolve(&address)? {
-        return Ok(Owner::Account(account, address));
+    let accounts = registry.recipients(&address)?;
+    if !accounts.is_empty() {
+        return Ok(Owner::Accounts(accounts, address));
     }
     let ours = address.domain() == host || registry.is_ours(address.domain())?;
     if !ours {
@@ -299,7 +302,7 @@ fn find_owner(
     if address.user().eq_ignore_ascii_case("postmaster")
         && let Some(person) = registry.postmaster()?
     {
-        return Ok(Owner::Account(person.account, address));
+        return Ok(Owner::Accounts(vec![person.account], address));
     }
     Ok(Owner::Unknown)
 }

@@ -21,6 +21,13 @@ pub enum Request {
     DeviceList { user: String },
     DeviceAdd { user: String, name: Option<String> },
     DeviceRevoke { user: String, id: i64 },
+    AliasList,
+    AliasAdd { alias: String, user: String },
+    AliasRemove { alias: String, user: Option<String> },
+    DomainList,
+    DomainAdd { domain: String, catch_all: Option<String> },
+    DomainRemove { domain: String },
+    UserSet { address: String, enabled: bool },
 }
 
 /// What the server says to it.
@@ -51,6 +58,26 @@ pub struct User {
     pub addresses: Vec<String>,
     /// How many there are.
     pub devices: usize,
+    /// May the person log in?
+    pub enabled: bool,
+}
+
+/// One of the list that answers `AliasList`; what `AliasAdd` and `AliasRemove` leave.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct AliasTo {
+    pub alias: String,
+    pub users: Vec<String>,
+}
+
+/// One of the list that answers `DomainList`; what `DomainAdd` and `DomainRemove` were about.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct DomainRow {
+    pub domain: String,
+    pub catch_all: Option<String>,
+    /// It stands in the settings, so that no command removes it.
+    pub in_settings: bool,
 }
 
 /// Of `UserRemove`.
