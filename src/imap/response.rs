@@ -77,7 +77,7 @@ impl From<StoreError> for Completion {
             StoreError::MailboxExists => "ALREADYEXISTS",
             StoreError::Name(_) | StoreError::Cannot(_) => "CANNOT",
             StoreError::KeywordLimit | StoreError::UidsUsedUp => "LIMIT",
-            StoreError::NoSpace => "OVERQUOTA",
+            StoreError::OverQuota | StoreError::NoSpace => "OVERQUOTA",
             StoreError::ReadOnly(_) => "NOPERM",
             StoreError::NoMessage => "EXPUNGEISSUED",
             StoreError::Io(_) => "SERVERBUG",

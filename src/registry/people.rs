@@ -25,6 +25,8 @@ pub struct Person {
     pub addresses: Vec<String>,
     /// May the person log in?
     pub standing: Standing,
+    /// Bytes of mail that the person may have; `None`: as the disk has room.
+    pub quota: Option<u64>,
 }
 
 /// May a person log in? Mail comes in either way.
@@ -98,7 +100,7 @@ impl From<rusqlite::Error> for RegistryError {
 }
 
 /// What each version has that the one before has not.
-const SCHEMA: [&str; 3] = ["
+const SCHEMA: [&str; 4] = ["
 CREATE TABLE people(id INTEGER PRIMARY KEY AUTOINCREMENT, salt BLOB NOT NULL, added INTEGER NOT NULL);
 CREATE TABLE addresses(address TEXT PRIMARY KEY, domain TEXT NOT NULL, person INTEGER NOT NULL REFERENCES people(id),
   position INTEGER NOT NULL) WITHOUT ROWID;
@@ -118,6 +120,8 @@ CREATE INDEX aliases_person ON aliases(person);
 CREATE INDEX aliases_domain ON aliases(domain);
 CREATE TABLE domains(domain TEXT PRIMARY KEY, catch_all INTEGER REFERENCES people(id)) WITHOUT ROWID;
 ALTER TABLE people ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
+", "
+ALTER TABLE people ADD COLUMN quota INTEGER;
 "];
 
 impl Registry {
@@ -184,11 +188,13 @@ impl Registry {
         let db = self.lock();
         let mut statement =
             db.prepare_cached(
-                "SELECT person, address, disabled FROM addresses JOIN people ON people.id=person ORDER BY person, position",
+                "SELECT person, address, disabled, quota FROM addresses JOIN people ON people.id=person ORDER BY person, position",
             )?;
         let rows = statement.query_map([], |row| {
             let standing = if row.get(2)? { Standing::Disabled } else { Standing::Enabled };
-            Ok(Person { account: account(row.get(0)?), addresses: vec![row.get(1)?], standing })
+            let quota = row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned);
+            let (account, addresses) = (account(row.get(0)?), vec![row.get(1)?]);
+            Ok(Person { account, addresses, standing, quota })
         })?;
         let mut people: Vec<Person> = Vec::new();
         for row in rows {

@@ -153,6 +153,13 @@ impl Registry {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Sets how many bytes of mail someone may have.
+    pub fn set_quota(&self, person: AccountId, quota: Option<u64>) -> Result<(), RegistryError> {
+        let quota = quota.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.lock().execute("UPDATE people SET quota=? WHERE id=?", params![quota, person.0])?;
+        Ok(())
+    }
+
     /// Lets someone log in, or not any more.
     pub fn set_standing(&self, person: AccountId, standing: Standing) -> Result<(), RegistryError> {
         let disabled = standing == Standing::Disabled;

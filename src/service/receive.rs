@@ -40,8 +40,6 @@ struct Message {
 
 /// A short message is written in one go, when it is all there.
 const HOLD_LEN: usize = 128 * 1024;
-/// Below this much free space mail is refused for now.
-const FREE_MIN: u64 = 32 << 20;
 
 impl Receive {
     /// For a session that begins; `peer` has connected.
@@ -118,13 +116,8 @@ impl Receive {
         let (accounts, _) = self.owners(path, logged_in).await?;
         for account in accounts {
             let account = self.store.account(account);
-            let room =
-                self.store.run(move || account.ready().and_then(|()| account.free_bytes())).await;
-            let free = room.ok_or_else(stopped)?.map_err(|error| not_stored(&error))?;
-            if free < FREE_MIN.saturating_add(size.unwrap_or(0)) {
-                let text = "The disk is nearly full; try later";
-                return Err(Reply::new(452, Enhanced(4, 3, 1), text));
-            }
+            let room = self.store.run(move || account.room(size.unwrap_or(0))).await;
+            room.ok_or_else(stopped)?.map_err(|error| not_stored(&error))?;
         }
         Ok(())
     }
@@ -329,11 +322,17 @@ fn not_stored(error: &StoreError) -> Reply {
     if matches!(error, StoreError::Closed) {
         return stopped();
     }
-    log::error!("service=receive not stored: {error}");
     match error {
-        StoreError::NoSpace => Reply::new(452, Enhanced(4, 3, 1), "The disk is full; try later"),
-        _ => Reply::new(451, Enhanced(4, 3, 0), "The message cannot be kept now; try later"),
+        StoreError::OverQuota => {
+            return Reply::new(452, Enhanced(4, 2, 2), "The mailbox is full; try later");
+        }
+        StoreError::NoSpace => {
+            log::error!("service=receive refused: the disk is full, or nearly");
+            return Reply::new(452, Enhanced(4, 3, 1), "The disk is full, or nearly; try later");
+        }
+        _ => log::error!("service=receive not stored: {error}"),
     }
+    Reply::new(451, Enhanced(4, 3, 0), "The message cannot be kept now; try later")
 }
 
 fn stopped() -> Reply {

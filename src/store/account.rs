@@ -22,7 +22,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+
+/// So much of the disk stays free for what must be written in any case.
+const FREE_MIN: u64 = 32 << 20;
 
 /// What a ticket of the store yields; `None` if the committer died.
 pub type Reply<T> = Ticket<Result<T, StoreError>>;
@@ -209,10 +213,26 @@ impl Account {
         Incoming::new(tmp, unique)
     }
 
-    /// Bytes free on the disk.
-    pub fn free_bytes(&self) -> Result<u64, StoreError> {
+    /// Is there room for a message of this size: in the account's quota, and on the disk, some of which stays free?
+    /// Nothing is counted for it.
+    pub fn room(&self, size: u64) -> Result<(), StoreError> {
+        let used = self.mailboxes()?.bytes();
+        if self.quota().is_some_and(|quota| used.saturating_add(size) > quota) {
+            return Err(StoreError::OverQuota);
+        }
         let free = Dir::open(&self.shared.path).and_then(|dir| dir.free_bytes());
-        free.map_err(|error| StoreError::io("ask for free space", &error))
+        let free = free.map_err(|error| StoreError::io("ask for free space", &error))?;
+        if free < FREE_MIN.saturating_add(size) { Err(StoreError::NoSpace) } else { Ok(()) }
+    }
+
+    /// Bytes that the account may hold; `None`: as many as the disk.
+    pub fn quota(&self) -> Option<u64> {
+        Some(self.shared.quota.load(Ordering::Relaxed)).filter(|quota| *quota != u64::MAX)
+    }
+
+    /// Sets it. What is there already stays, whatever it is.
+    pub fn set_quota(&self, quota: Option<u64>) {
+        self.shared.quota.store(quota.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Places messages, all or none; paid when they are on the disk.

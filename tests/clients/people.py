@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Aliases, domains, catch-all and people who may not log in: by the commands, seen from SMTP and IMAP.
+"""Aliases, domains, catch-all, quotas and people who may not log in: by the commands, seen from SMTP and IMAP.
 
 Usage: people.py PROGRAM
 """
@@ -97,6 +97,20 @@ def main():
         check("mail still comes in", deliver(bob["address"]) is None)
         ask("user", "set", bob["address"], "--enable")
         check("and all is there when it is over", count(bob) == 4)
+        quota = ask("user", "set", bob["address"], "--quota", "64K")
+        check("a quota", quota["quota"] == 65536 and 0 < quota["used"] < 65536)
+        with smtplib.SMTP("127.0.0.1", box.ports["smtp"]) as session:
+            session.ehlo()
+            session.mail("x@else.example", ["SIZE=100000"])
+            check("mail over it is refused for now", session.rcpt(bob["address"]) == (452, b"4.2.2 The mailbox is full; try later"))
+            session.rset()
+            check("and not for others", session.mail("x@else.example", ["SIZE=100000"])[0] == 250 and session.rcpt(ann["address"])[0] == 250)
+        with imaplib.IMAP4_SSL("127.0.0.1", box.ports["imaps"], ssl_context=CLEAR) as session:
+            session.login(bob["address"], bob["password"])
+            code, said = session.append("Drafts", None, None, b"Subject: large\r\n\r\n" + b"x" * 70000)
+            check(f"APPEND over it {said}", code == "NO" and b"OVERQUOTA" in said[0])
+            check("what fits comes in", session.append("Drafts", None, None, b"Subject: s\r\n\r\nx\r\n")[0] == "OK")
+        check("no quota again", ask("user", "set", bob["address"], "--quota", "none")["quota"] is None)
         code, _, err = command("user", "set", bob["address"])
         check("what to set must be said", code == 2 and "--enable or --disable" in err)
         code, _, talk = box.stop()

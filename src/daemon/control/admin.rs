@@ -1,7 +1,7 @@
 //! Does what is asked over the control socket. Blocks: it speaks to the registry and moves folders.
 
 use super::wire::{
-    AliasTo, Answer, Device, DomainRow, NewDevice, PortAt, Request, Revoked, Status, User,
+    AliasTo, Answer, Device, DomainRow, NewDevice, PortAt, Quota, Request, Revoked, Status, User,
     UserAdded, UserRemoved,
 };
 use crate::base::AccountId;
@@ -80,8 +80,8 @@ impl Admin {
             Request::DeviceList { user } => self.device_list(&user).and_then(value),
             Request::DeviceAdd { user, name } => self.device_add(&user, name).and_then(value),
             Request::DeviceRevoke { user, id } => self.device_revoke(&user, id).and_then(value),
-            Request::UserSet { address, enabled } => {
-                self.user_set(&address, enabled).and_then(value)
+            Request::UserSet { address, enabled, quota } => {
+                self.user_set(&address, enabled, quota).and_then(value)
             }
             Request::AliasList => self.alias_list().and_then(value),
             Request::AliasAdd { alias, user } => self.alias_add(&alias, &user).and_then(value),
@@ -133,7 +133,11 @@ impl Admin {
             let devices = self.registry.devices(person.account)?.len();
             let enabled = person.standing == Standing::Enabled;
             let (account, addresses) = (person.account.0, person.addresses);
-            users.push(User { account, addresses, devices, enabled });
+            let used = self.store.account(person.account).mailboxes();
+            // An account that cannot be opened is still somebody's.
+            let used = used.map_or(0, |mailboxes| mailboxes.bytes());
+            let quota = person.quota;
+            users.push(User { account, addresses, devices, enabled, quota, used });
         }
         Ok(users)
     }
@@ -170,14 +174,29 @@ impl Admin {
         )))
     }
 
-    fn user_set(&self, text: &str, enabled: bool) -> Result<User, No> {
+    fn user_set(
+        &self,
+        text: &str,
+        enabled: Option<bool>,
+        quota: Option<Quota>,
+    ) -> Result<User, No> {
         let (address, account) = self.person(text)?;
-        let standing = if enabled { Standing::Enabled } else { Standing::Disabled };
-        self.registry.set_standing(account, standing)?;
-        if !enabled {
-            (self.end_sessions)(account);
+        if let Some(enabled) = enabled {
+            let standing = if enabled { Standing::Enabled } else { Standing::Disabled };
+            self.registry.set_standing(account, standing)?;
+            if !enabled {
+                (self.end_sessions)(account);
+            }
         }
-        log::info!("control user={address} enabled={enabled}");
+        if let Some(quota) = quota {
+            let bytes = match quota {
+                Quota::None => None,
+                Quota::Bytes(bytes) => Some(bytes),
+            };
+            self.registry.set_quota(account, bytes)?;
+            self.store.account(account).set_quota(bytes);
+        }
+        log::info!("control user={address} enabled={enabled:?} quota={quota:?}");
         let users = self.user_list()?;
         let user = users.into_iter().find(|user| user.account == account.0);
         user.ok_or_else(|| RegistryError::Nobody(address.to_string()).into())

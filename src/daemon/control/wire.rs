@@ -27,7 +27,7 @@ pub enum Request {
     DomainList,
     DomainAdd { domain: String, catch_all: Option<String> },
     DomainRemove { domain: String },
-    UserSet { address: String, enabled: bool },
+    UserSet { address: String, enabled: Option<bool>, quota: Option<Quota> },
 }
 
 /// What the server says to it.
@@ -60,6 +60,20 @@ pub struct User {
     pub devices: usize,
     /// May the person log in?
     pub enabled: bool,
+    /// Bytes of mail that the person may have; none: as the disk has room.
+    pub quota: Option<u64>,
+    /// Bytes of mail that the person has.
+    pub used: u64,
+}
+
+/// How much mail someone may have.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quota {
+    /// As the disk has room.
+    None,
+    /// So many bytes.
+    Bytes(u64),
 }
 
 /// One of the list that answers `AliasList`; what `AliasAdd` and `AliasRemove` leave.

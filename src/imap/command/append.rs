@@ -20,9 +20,6 @@ pub struct Head {
     date: Option<Date>,
 }
 
-/// So much must stay free on the disk.
-const FREE_MIN: u64 = 32 << 20;
-
 /// An APPEND whose message is no literal.
 pub fn read(_: &mut Args<'_>) -> Parsed<Action> {
     Err(Completion::bad("APPEND takes a mailbox, flags, a date and a message as a literal"))
@@ -68,9 +65,7 @@ pub fn begin(head: Head, size: u64, today: Date) -> Job {
         let account = &session.account;
         let begun = account.mailboxes().and_then(|mailboxes| {
             let Some(mailbox) = mailboxes.named(&head.name) else { return Ok(None) };
-            if account.free_bytes()? < FREE_MIN.saturating_add(size) {
-                return Err(StoreError::NoSpace);
-            }
+            account.room(size)?;
             Ok(Some((mailbox.id, account.begin()?)))
         });
         Next::Done(match begun {
