@@ -182,6 +182,14 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// A list of modifiers, of which there is at least one (RFC 4466 §3).
+    pub fn modifiers(&mut self, item: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+        match self.list(item)?.is_empty() {
+            true => Err(Completion::bad("There is nothing between the parentheses")),
+            false => Ok(()),
+        }
+    }
+
     /// The name of a mailbox, in modified UTF-7. One that cannot be is `NO`.
     pub fn mailbox(&mut self) -> Parsed<MailboxName> {
         let bytes = self.astring()?;

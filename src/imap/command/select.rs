@@ -27,9 +27,9 @@ fn read(args: &mut Args<'_>, access: Access) -> Parsed<Action> {
     let name = args.mailbox();
     let mut condstore = false;
     if args.eat(b' ') {
-        args.list(|args| {
-            condstore |= args.word("CONDSTORE");
-            if condstore {
+        args.modifiers(|args| {
+            condstore = true;
+            if args.word("CONDSTORE") {
                 Ok(())
             } else {
                 Err(Completion::bad("SELECT has the parameter CONDSTORE only"))
@@ -43,7 +43,10 @@ fn read(args: &mut Args<'_>, access: Access) -> Parsed<Action> {
         return Err(error.clone());
     }
     Ok(Action::Work(Box::new(move |session| {
-        session.selected = None;
+        if session.selected.take().is_some() {
+            // RFC 7162 §3.2.11: what comes behind it is of no mailbox, or of the next one.
+            session.out.text("* OK [CLOSED] Closed, nothing expunged\r\n");
+        }
         if condstore {
             session.becomes_aware();
         }
