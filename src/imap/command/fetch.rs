@@ -37,7 +37,7 @@ fn read_fetch(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
     let mut items = read_items(args)?;
     let mut changed_since = None;
     if args.eat(b' ') {
-        args.list(|args| {
+        args.modifiers(|args| {
             if !args.word("CHANGEDSINCE") {
                 return Err(Completion::bad("FETCH has the modifier CHANGEDSINCE only"));
             }
@@ -105,7 +105,7 @@ fn begin(
     } else {
         Marking::Not
     };
-    let need = Need::of(&items);
+    let need = Need::of(&items, session.condstore);
     let items = items.into();
     Ok(go_on(
         session,
