@@ -5,7 +5,7 @@ use crate::imap::args::{Args, Parsed};
 use crate::imap::flag_text::FlagNames;
 use crate::imap::job::{Job, Next, when_done};
 use crate::imap::response::Completion;
-use crate::imap::selected::{Access, Condstore};
+use crate::imap::selected::{Access, Condstore, Selected};
 use crate::imap::sequence_set::{Numbers, SequenceSet, members};
 use crate::imap::session::Session;
 use crate::maildir::{FlagEdit, Flags, ModSeq, Uid, UidSet};
@@ -47,7 +47,7 @@ fn read_store(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
     args.space()?;
     let mut unchanged_since = None;
     if args.peek() == Some(b'(') {
-        args.list(|args| {
+        args.modifiers(|args| {
             if !args.word("UNCHANGEDSINCE") {
                 return Err(Completion::bad("STORE has the modifier UNCHANGEDSINCE only"));
             }
@@ -57,14 +57,13 @@ fn read_store(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
         })?;
         args.space()?;
     }
-    let mode = match args.peek() {
-        Some(b'+') => Mode::Add,
-        Some(b'-') => Mode::Remove,
-        _ => Mode::Replace,
+    let mode = if args.eat(b'+') {
+        Mode::Add
+    } else if args.eat(b'-') {
+        Mode::Remove
+    } else {
+        Mode::Replace
     };
-    if mode != Mode::Replace {
-        args.take_while(|b| b == b'+' || b == b'-');
-    }
     let answering = if args.word("FLAGS.SILENT") {
         Answering::Silent
     } else if args.word("FLAGS") {
@@ -130,8 +129,12 @@ fn finish(
     let known = mailboxes.text.known();
     selected.know(&newest, uids, |before, now| {
         let expected = edit.apply(before.flags, known) == now.flags;
-        (expected || store.answering == Answering::Flags) && !stored.modified.contains(now.uid)
+        expected || store.answering == Answering::Flags || stored.modified.contains(now.uid)
     });
+    let gone: UidSet = members(&selected.view, uids, Uid(1))
+        .map(|(_, entry)| entry.uid)
+        .filter(|uid| newest.find(*uid).is_none())
+        .collect();
     let form = match (store.answering, *condstore) {
         (Answering::Flags, _) => Form::Flags,
         (Answering::Silent, Condstore::Aware) => Form::ModSeq,
@@ -142,23 +145,35 @@ fn finish(
         (Form::ModSeq, None) => stored.changed,
         (Form::Flags | Form::ModSeq, _) => members(&selected.view, uids, Uid(1))
             .map(|(_, entry)| entry.uid)
-            .filter(|uid| !stored.modified.contains(*uid))
+            .filter(|uid| !gone.contains(*uid))
             .collect(),
     };
-    let completion = Completion::ok("Stored");
-    let completion = if stored.modified.is_empty() {
-        completion
-    } else {
-        let modified = match store.numbers {
-            Numbers::Uid => stored.modified,
-            Numbers::Sequence => {
-                selected.sequence_numbers(&stored.modified).into_iter().map(Uid).collect()
-            }
-        };
-        let text = "Some were changed by others in the meantime";
-        Completion { text: text.into(), ..completion }.code(format!("MODIFIED {modified}"))
+    let completion = completion(selected, store, &stored.modified, &gone);
+    let (from, numbers, modified) = (Uid(1), store.numbers, stored.modified);
+    Ok(answer(session, Answer { told, from, numbers, form, modified, completion }))
+}
+
+fn completion(selected: &Selected, store: &Store, modified: &UidSet, gone: &UidSet) -> Completion {
+    // RFC 2180 §4.2: a number of what others expunged cannot be answered. A UID of that kind is passed over, and so is
+    // either where no answer was asked for.
+    let missed = !gone.is_empty()
+        && (store.numbers, store.answering) == (Numbers::Sequence, Answering::Flags);
+    let done = match missed {
+        true => Completion::no("Some of the messages are gone"),
+        false => Completion::ok("Stored"),
     };
-    Ok(answer(session, Answer { told, from: Uid(1), numbers: store.numbers, form, completion }))
+    if modified.is_empty() {
+        return if missed { done.code("EXPUNGEISSUED") } else { done };
+    }
+    let modified = match store.numbers {
+        Numbers::Uid => modified.clone(),
+        Numbers::Sequence => selected.sequence_numbers(modified).into_iter().map(Uid).collect(),
+    };
+    let done = match missed {
+        true => done,
+        false => Completion::ok("Some were changed by others in the meantime"),
+    };
+    done.code(format!("MODIFIED {modified}"))
 }
 
 /// What of each message is told.
@@ -175,6 +190,8 @@ struct Answer {
     from: Uid,
     numbers: Numbers,
     form: Form,
+    /// Of these UNCHANGEDSINCE left alone, the flags are told (RFC 7162 §3.1.3, example 10).
+    modified: UidSet,
     completion: Completion,
 }
 
@@ -195,7 +212,7 @@ fn answer(session: &mut Session, mut answer: Answer) -> Next {
         if *condstore == Condstore::Aware {
             out.text("MODSEQ (").number(entry.modseq.0).text(")");
         }
-        if answer.form == Form::Flags {
+        if answer.form == Form::Flags || answer.modified.contains(entry.uid) {
             out.text(if *condstore == Condstore::Aware { " FLAGS " } else { "FLAGS " });
             selected.write_flag_list(out, entry.uid, entry.flags);
         }
