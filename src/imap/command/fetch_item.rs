@@ -131,7 +131,8 @@ fn read_section(args: &mut Args<'_>, seen: Seen) -> Parsed<Section> {
     args.expect(b'[')?;
     let mut number = Vec::new();
     let mut what = What::Part(SectionPart::Body);
-    while args.peek() != Some(b']') {
+    // `BODY[1.]` names nothing: behind a dot something comes.
+    while !number.is_empty() || args.peek() != Some(b']') {
         if args.peek().is_some_and(|b| b.is_ascii_digit()) {
             let index = args.number()?;
             if index == 0 || number.len() >= DEPTH_MAX {
@@ -253,6 +254,9 @@ mod tests {
             "BODY[0]",
             "BODY[MIME]",
             "BODY[1",
+            "BODY[1.]",
+            "BODY[.1]",
+            "BODY[1..2]",
             "BODY[]<1>",
             "BODY[]<1.0>",
             "BODY[X]",
