@@ -167,11 +167,11 @@ impl Selected {
         self.keywords = mailboxes.text.clone();
     }
 
-    /// Of these messages the client knows how they stand now, where `is_known` says so of what it knew and what is.
-    pub fn know(&mut self, newest: &Array, uids: &UidSet, is_known: impl Fn(Entry, Entry) -> bool) {
+    /// Of these messages the client knows how they stand now.
+    pub fn know(&mut self, newest: &Array, uids: &UidSet) {
         self.view.edit(uids, |before| {
             let (_, now) = newest.find(before.uid)?;
-            (before != now && is_known(before, now)).then_some(now)
+            (before != now).then_some(now)
         });
     }
 

@@ -149,12 +149,10 @@ fn mark(session: &mut Session, mut fetch: Fetch) -> Next {
     };
     when_done(session.account.store_flags(request), move |session, done| {
         match done {
-            Ok(_) => {
-                if let Err(refused) = know_seen(session, &unseen) {
-                    return Next::Done(refused);
-                }
-                fetch.need.marked = unseen;
-            }
+            Ok(_) => match know_seen(session, &unseen) {
+                Ok(marked) => fetch.need.marked = marked,
+                Err(refused) => return Next::Done(refused),
+            },
             Err(error) => {
                 // A disk that takes no changes is no reason not to read.
                 log::warn!("service=imap not marked as seen: {error}");
@@ -165,11 +163,12 @@ fn mark(session: &mut Session, mut fetch: Fetch) -> Next {
     })
 }
 
-fn know_seen(session: &mut Session, uids: &UidSet) -> Result<(), Completion> {
+/// Those that are still there.
+fn know_seen(session: &mut Session, uids: &UidSet) -> Result<UidSet, Completion> {
     let (_, mailbox) = session.opened_mailbox()?;
     let newest = session.account.array(&mailbox)?;
-    session.opened()?.know(&newest, uids, |_, _| true);
-    Ok(())
+    session.opened()?.know(&newest, uids);
+    Ok(newest.within(uids).map(|entry| entry.uid).collect())
 }
 
 fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {

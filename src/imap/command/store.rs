@@ -9,7 +9,7 @@ use crate::imap::selected::{Access, Condstore, Selected};
 use crate::imap::sequence_set::{Numbers, SequenceSet, members};
 use crate::imap::session::Session;
 use crate::maildir::{FlagEdit, Flags, ModSeq, Uid, UidSet};
-use crate::store::{FlagsRequest, Mode, Stored};
+use crate::store::{Array, Entry, FlagsRequest, Mode, Stored};
 
 /// What a client wants to hear of the new flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ fn run(session: &mut Session, store: Store) -> Result<Next, Completion> {
         cause,
     };
     Ok(when_done(session.account.store_flags(request), move |session, done| match done {
-        Ok(stored) => finish(session, &store, &uids, stored).unwrap_or_else(Next::Done),
+        Ok(stored) => finish(session, &store, &uids, &stored).unwrap_or_else(Next::Done),
         Err(error) => Next::Done(error.into()),
     }))
 }
@@ -111,7 +111,7 @@ fn finish(
     session: &mut Session,
     store: &Store,
     uids: &UidSet,
-    stored: Stored,
+    stored: &Stored,
 ) -> Result<Next, Completion> {
     let (mailboxes, mailbox) = session.opened_mailbox()?;
     let newest = session.account.array(&mailbox)?;
@@ -126,31 +126,84 @@ fn finish(
         Mode::Remove => FlagEdit::Remove(flags),
         Mode::Replace => FlagEdit::Set(flags),
     };
-    let known = mailboxes.text.known();
-    selected.know(&newest, uids, |before, now| {
-        let expected = edit.apply(before.flags, known) == now.flags;
-        expected || store.answering == Answering::Flags || stored.modified.contains(now.uid)
-    });
-    let gone: UidSet = members(&selected.view, uids, Uid(1))
-        .map(|(_, entry)| entry.uid)
-        .filter(|uid| newest.find(*uid).is_none())
-        .collect();
-    let form = match (store.answering, *condstore) {
-        (Answering::Flags, _) => Form::Flags,
-        (Answering::Silent, Condstore::Aware) => Form::ModSeq,
-        (Answering::Silent, Condstore::Unaware) => Form::Nothing,
-    };
-    let told = match (form, store.unchanged_since) {
-        (Form::Nothing, _) => UidSet::default(),
-        (Form::ModSeq, None) => stored.changed,
-        (Form::Flags | Form::ModSeq, _) => members(&selected.view, uids, Uid(1))
-            .map(|(_, entry)| entry.uid)
-            .filter(|uid| !gone.contains(*uid))
-            .collect(),
+    let result = |before: Entry| edit.apply(before.flags, mailboxes.text.known());
+    let Outcome { known, told, explained, gone } =
+        Outcome::of(selected, &newest, uids, |before, now| {
+            let surprising = result(before) != now.flags;
+            match (store.answering, *condstore) {
+                _ if stored.modified.contains(now.uid) => Telling::Explained,
+                (Answering::Flags, _) => Telling::Told,
+                (Answering::Silent, Condstore::Aware) if surprising => Telling::Explained,
+                (Answering::Silent, Condstore::Aware)
+                    if before != now || store.unchanged_since.is_some() =>
+                {
+                    Telling::Told
+                }
+                (Answering::Silent, _) if surprising => Telling::Later,
+                (Answering::Silent, _) => Telling::Concluded,
+            }
+        });
+    selected.know(&newest, &known);
+    let form = match store.answering {
+        Answering::Flags => Form::Flags,
+        Answering::Silent => Form::ModSeq,
     };
     let completion = completion(selected, store, &stored.modified, &gone);
-    let (from, numbers, modified) = (Uid(1), store.numbers, stored.modified);
-    Ok(answer(session, Answer { told, from, numbers, form, modified, completion }))
+    let (from, numbers) = (Uid(1), store.numbers);
+    Ok(answer(session, Answer { told, from, numbers, form, explained, completion }))
+}
+
+/// How a client comes to know how a message stands after its STORE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// It concludes it.
+    Concluded,
+    /// By what it asked for.
+    Told,
+    /// By the flags, whatever it asked for: others changed them too, or UNCHANGEDSINCE left them alone (RFC 7162
+    /// §3.1.3, example 10).
+    Explained,
+    /// By the news that come behind.
+    Later,
+}
+
+/// Messages by what follows for them.
+#[derive(Debug, Default)]
+struct Outcome {
+    known: UidSet,
+    told: UidSet,
+    explained: UidSet,
+    /// Others expunged them.
+    gone: UidSet,
+}
+
+impl Outcome {
+    fn of(
+        selected: &Selected,
+        newest: &Array,
+        uids: &UidSet,
+        telling: impl Fn(Entry, Entry) -> Telling,
+    ) -> Self {
+        let mut outcome = Self::default();
+        for (_, before) in members(&selected.view, uids, Uid(1)) {
+            let uid = before.uid;
+            let Some((_, now)) = newest.find(uid) else {
+                outcome.gone.insert(uid);
+                continue;
+            };
+            let telling = telling(before, now);
+            if telling == Telling::Explained {
+                outcome.explained.insert(uid);
+            }
+            if matches!(telling, Telling::Told | Telling::Explained) {
+                outcome.told.insert(uid);
+            }
+            if telling != Telling::Later {
+                outcome.known.insert(uid);
+            }
+        }
+        outcome
+    }
 }
 
 fn completion(selected: &Selected, store: &Store, modified: &UidSet, gone: &UidSet) -> Completion {
@@ -181,7 +234,6 @@ fn completion(selected: &Selected, store: &Store, modified: &UidSet, gone: &UidS
 enum Form {
     Flags,
     ModSeq,
-    Nothing,
 }
 
 /// What is left to be told.
@@ -190,8 +242,8 @@ struct Answer {
     from: Uid,
     numbers: Numbers,
     form: Form,
-    /// Of these UNCHANGEDSINCE left alone, the flags are told (RFC 7162 §3.1.3, example 10).
-    modified: UidSet,
+    /// Of these the flags are told, whatever the form.
+    explained: UidSet,
     completion: Completion,
 }
 
@@ -212,7 +264,7 @@ fn answer(session: &mut Session, mut answer: Answer) -> Next {
         if *condstore == Condstore::Aware {
             out.text("MODSEQ (").number(entry.modseq.0).text(")");
         }
-        if answer.form == Form::Flags || answer.modified.contains(entry.uid) {
+        if answer.form == Form::Flags || answer.explained.contains(entry.uid) {
             out.text(if *condstore == Condstore::Aware { " FLAGS " } else { "FLAGS " });
             selected.write_flag_list(out, entry.uid, entry.flags);
         }
