@@ -157,7 +157,7 @@ impl Selected {
     }
 
     /// New keywords are told before a message shows one.
-    pub fn learn_keywords(&mut self, mailboxes: &Mailboxes, out: &mut Writer) {
+    fn learn_keywords(&mut self, mailboxes: &Mailboxes, out: &mut Writer) {
         if Arc::ptr_eq(&self.keywords, &mailboxes.text) {
             return;
         }
@@ -167,8 +167,10 @@ impl Selected {
         self.keywords = mailboxes.text.clone();
     }
 
-    /// Of these messages the client knows how they stand now.
-    pub fn know(&mut self, newest: &Array, uids: &UidSet) {
+    /// Of these messages the client knows how they stand now: what it does not conclude it is told next, so keywords
+    /// that are new to it come first.
+    pub fn know(&mut self, mailboxes: &Mailboxes, newest: &Array, uids: &UidSet, out: &mut Writer) {
+        self.learn_keywords(mailboxes, out);
         self.view.edit(uids, |before| {
             let (_, now) = newest.find(before.uid)?;
             (before != now).then_some(now)

@@ -11,7 +11,7 @@ use crate::imap::selected::Access;
 use crate::imap::sequence_set::{Numbers, SequenceSet, members};
 use crate::imap::session::Session;
 use crate::maildir::{Flags, ModSeq, Uid, UidSet};
-use crate::store::{FlagsRequest, Mode};
+use crate::store::{FlagsRequest, Mode, StoreError};
 use std::sync::Arc;
 
 /// Messages of one piece for which the disk is asked, and files that it may hold open.
@@ -165,9 +165,11 @@ fn mark(session: &mut Session, mut fetch: Fetch) -> Next {
 
 /// Those that are still there.
 fn know_seen(session: &mut Session, uids: &UidSet) -> Result<UidSet, Completion> {
-    let (_, mailbox) = session.opened_mailbox()?;
+    let (mailboxes, mailbox) = session.opened_mailbox()?;
     let newest = session.account.array(&mailbox)?;
-    session.opened()?.know(&newest, uids);
+    if let Session { selected: Some(selected), out, .. } = session {
+        selected.know(&mailboxes, &newest, uids, out);
+    }
     Ok(newest.within(uids).map(|entry| entry.uid).collect())
 }
 
@@ -190,7 +192,13 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
         count += 1;
         let mut message =
             Message { account, mailbox: &mailbox, selected, seq, entry, rows: &mut fetch.rows };
-        match message.write(out, &fetch.items, &fetch.need, &fetch.uids) {
+        let mut written = message.write(out, &fetch.items, &fetch.need, &fetch.uids);
+        if matches!(written, Err(StoreError::NoMessage))
+            && message.rows.renew(account, mailbox.id, entry.uid).is_ok()
+        {
+            written = message.write(out, &fetch.items, &fetch.need, &fetch.uids);
+        }
+        match written {
             Ok(opened) => files += opened,
             Err(error) => {
                 log::debug!("service=imap uid={} not fetched: {error}", entry.uid);

@@ -122,7 +122,11 @@ fn go_on(session: &mut Session, mut search: Search) -> Next {
         spent += search.weight;
         let mut candidate =
             Candidate::new(account, &mailbox, selected, entry, &mut search.rows, &search.all);
-        match candidate.fits(&search.trial) {
+        let mut fits = candidate.fits(&search.trial);
+        if matches!(fits, Err(StoreError::NoMessage)) && candidate.renew().is_ok() {
+            fits = candidate.fits(&search.trial);
+        }
+        match fits {
             Ok(true) => {
                 search.found.push(match search.numbers {
                     Numbers::Sequence => seq,
@@ -249,6 +253,11 @@ impl<'a> Candidate<'a> {
             // `prepare` has put others in their place.
             Key::And(_) | Key::Or(_) | Key::Not(_) | Key::Set(..) | Key::Keyword(_) => false,
         })
+    }
+
+    fn renew(&mut self) -> Result<(), StoreError> {
+        (self.row, self.card, self.text) = (None, None, None);
+        self.rows.renew(self.account, self.mailbox.id, self.entry.uid)
     }
 
     fn row(&mut self) -> Result<&Row, StoreError> {

@@ -118,7 +118,6 @@ fn finish(
     let Session { selected: Some(selected), out, condstore, .. } = session else {
         return Err(Completion::bad("No mailbox is selected"));
     };
-    selected.learn_keywords(&mailboxes, out);
     let keywords = store.names.keywords.iter().filter_map(|name| mailboxes.text.keyword(name));
     let flags = keywords.fold(store.names.flags, Flags::union);
     let edit = match store.mode {
@@ -143,7 +142,7 @@ fn finish(
                 (Answering::Silent, _) => Telling::Concluded,
             }
         });
-    selected.know(&newest, &known);
+    selected.know(&mailboxes, &newest, &known, out);
     let form = match store.answering {
         Answering::Flags => Form::Flags,
         Answering::Silent => Form::ModSeq,
