@@ -43,7 +43,8 @@ impl Rows {
         row.ok_or(StoreError::NoMessage)
     }
 
-    /// Reads the row of this message once more: since it was read ahead, the message's file may have got its place.
+    /// Reads the row of this message once more: it has been taken already, or its file has got another place since it
+    /// was read ahead.
     pub fn renew(
         &mut self,
         account: &Account,
