@@ -35,6 +35,8 @@ pub struct Server {
     standing: Standing,
     /// When the client must have come further; set when we begin to wait for it.
     deadline: Option<Timestamp>,
+    /// When work began of which the client has heard nothing yet.
+    quiet_since: Option<Timestamp>,
     /// In a row.
     faults: u32,
     failed_logins: u32,
@@ -77,6 +79,7 @@ impl Server {
             state: State::Fresh,
             standing: Standing::Stranger,
             deadline: None,
+            quiet_since: None,
             faults: 0,
             failed_logins: 0,
             changed: false,
@@ -100,7 +103,7 @@ impl Server {
             State::Overlong { tag, tail } => self.overlong(now, tag, tail),
             State::Refused { tag, left, completion } => self.refused(now, tag, left, completion),
             State::Login { tag, exchange } => self.login_line(now, tag, exchange),
-            State::Working(work) => self.work(work),
+            State::Working(work) => self.work(now, work),
             State::Idle { tag, heard } => self.idle(now, tag, heard),
             State::Upload { tag, left } => self.upload(now, tag, left),
             State::Uploaded { tag } => self.uploaded(now, tag),
@@ -487,8 +490,14 @@ impl Server {
     }
 
     /// Asks for work, once what was written before it has gone out as far as it must.
-    fn work(&mut self, work: Work) -> Round {
+    fn work(&mut self, now: Timestamp, work: Work) -> Round {
         let Work { tag, job, update, then } = work;
+        let quiet_since = *self.quiet_since.get_or_insert(now);
+        if now >= quiet_since + self.setup.limits.still_working_wait {
+            // A client that is gone is found by it, and the work for it ends.
+            self.out.text("* OK Still at work\r\n");
+            self.quiet_since = Some(now);
+        }
         match std::mem::replace(&mut self.standing, Standing::Away) {
             Standing::Known(session) => {
                 let task = Task::new(session, job, update);
@@ -585,6 +594,9 @@ impl Server {
     /// Work has come back.
     fn worked(&mut self, tag: Tag, update: Update, then: Then, session: Box<Session>, turn: Turn) {
         let mut session = session;
+        if session.out.len() > 0 || session.out.has_file() || !matches!(turn, Turn::More(_)) {
+            self.quiet_since = None;
+        }
         self.out.append(&mut session.out);
         self.standing = Standing::Known(session);
         let _ = match (turn, then) {
