@@ -88,7 +88,7 @@ struct Listing {
 }
 
 /// Steps of one turn on the thread; then others have theirs.
-const TURN_MAX: usize = 2_000_000;
+const TURN_MAX: usize = 500_000;
 
 fn go_on(session: &mut Session, mut listing: Listing) -> Next {
     let mut spent = 0;

@@ -88,7 +88,7 @@ pub struct Progress {
 }
 
 /// One turn; then others have theirs.
-const TURN_MAX: u64 = 20_000;
+const TURN_MAX: u64 = 10_000;
 /// What a message, a quick key and a slow key take, and how many bytes are read and compared in one of these.
 const MESSAGE_COST: u64 = 1;
 const QUICK_COST: u64 = 1;
