@@ -182,8 +182,12 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// A list of modifiers, of which there is at least one (RFC 4466 §3).
+    /// ` (a b c)` if it comes next: modifiers of a command, at least one (RFC 4466 §3).
     pub fn modifiers(&mut self, item: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+        if !self.rest().starts_with(b" (") {
+            return Ok(());
+        }
+        self.space()?;
         match self.list(item)?.is_empty() {
             true => Err(Completion::bad("There is nothing between the parentheses")),
             false => Ok(()),

@@ -36,17 +36,15 @@ fn read_fetch(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
     args.space()?;
     let mut items = read_items(args)?;
     let mut changed_since = None;
-    if args.eat(b' ') {
-        args.modifiers(|args| {
-            if !args.word("CHANGEDSINCE") {
-                return Err(Completion::bad("FETCH has the modifier CHANGEDSINCE only"));
-            }
-            args.space()?;
-            // Quirk(iOS 16.5): sends 0, which the grammar has not.
-            changed_since = Some(ModSeq(args.number64()?));
-            Ok(())
-        })?;
-    }
+    args.modifiers(|args| {
+        if !args.word("CHANGEDSINCE") {
+            return Err(Completion::bad("FETCH has the modifier CHANGEDSINCE only"));
+        }
+        args.space()?;
+        // Quirk(iOS 16.5): sends 0, which the grammar has not.
+        changed_since = Some(ModSeq(args.number64()?));
+        Ok(())
+    })?;
     args.end()?;
     if changed_since.is_some() && !items.contains(&Item::ModSeq) {
         items.push(Item::ModSeq);

@@ -26,16 +26,14 @@ fn read(args: &mut Args<'_>, access: Access) -> Parsed<Action> {
     // RFC 3501 §6.3.1: a SELECT that fails leaves no mailbox selected, one with such a name too.
     let name = args.mailbox();
     let mut condstore = false;
-    if args.eat(b' ') {
-        args.modifiers(|args| {
-            condstore = true;
-            if args.word("CONDSTORE") {
-                Ok(())
-            } else {
-                Err(Completion::bad("SELECT has the parameter CONDSTORE only"))
-            }
-        })?;
-    }
+    args.modifiers(|args| {
+        condstore = true;
+        if args.word("CONDSTORE") {
+            Ok(())
+        } else {
+            Err(Completion::bad("SELECT has the parameter CONDSTORE only"))
+        }
+    })?;
     args.end()?;
     if let Err(error) = &name
         && error.code.is_none()

@@ -44,19 +44,16 @@ pub fn read_uid(args: &mut Args<'_>) -> Parsed<Action> {
 fn read_store(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
     args.space()?;
     let set = args.sequence_set()?;
-    args.space()?;
     let mut unchanged_since = None;
-    if args.peek() == Some(b'(') {
-        args.modifiers(|args| {
-            if !args.word("UNCHANGEDSINCE") {
-                return Err(Completion::bad("STORE has the modifier UNCHANGEDSINCE only"));
-            }
-            args.space()?;
-            unchanged_since = Some(ModSeq(args.number64()?));
-            Ok(())
-        })?;
+    args.modifiers(|args| {
+        if !args.word("UNCHANGEDSINCE") {
+            return Err(Completion::bad("STORE has the modifier UNCHANGEDSINCE only"));
+        }
         args.space()?;
-    }
+        unchanged_since = Some(ModSeq(args.number64()?));
+        Ok(())
+    })?;
+    args.space()?;
     let mode = if args.eat(b'+') {
         Mode::Add
     } else if args.eat(b'-') {
