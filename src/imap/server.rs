@@ -554,10 +554,17 @@ impl Server {
                 let (job, then) = (append::commit(), Then::End);
                 self.go_to(State::Working(Work { tag, job, update: Update::Whole, then }))
             }
-            Line::Whole(_) | Line::TooLong => {
+            line @ (Line::Whole(_) | Line::TooLong) => {
                 self.deadline = None;
                 let completion = Completion::bad("One message an APPEND");
-                let then = Then::EndAs(completion);
+                let next = match &line {
+                    Line::Whole(line) => announced(line.trim_ascii_end()),
+                    Line::Partial | Line::TooLong => None,
+                };
+                let then = match next {
+                    Some((left, Sending::AtOnce)) => Then::Refuse(left, completion),
+                    Some((_, Sending::Waits)) | None => Then::EndAs(completion),
+                };
                 self.go_to(State::Working(Work {
                     tag,
                     job: append::abandon(),
@@ -604,6 +611,9 @@ impl Server {
             (Turn::More(job), then) => self.go_to(State::Working(Work { tag, job, update, then })),
             (Turn::Done(completion), Then::End) => self.end(&tag, &completion),
             (Turn::Done(_), Then::EndAs(completion)) => self.end(&tag, &completion),
+            (Turn::Done(_), Then::Refuse(left, completion)) => {
+                self.drop_literal(tag, left, completion)
+            }
             (Turn::Done(_), Then::Idle(heard)) => self.go_to(State::Idle { tag, heard }),
             (Turn::Done(completion), Then::Upload(left, sending)) => {
                 match (completion.status, sending) {
