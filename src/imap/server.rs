@@ -273,6 +273,10 @@ impl Server {
         args.space()?;
         let row = find(args).ok_or(Completion::bad("There is no such command"))?;
         self.check_allowed(row)?;
+        if row.name == "LOGIN" && !self.takes_passwords() {
+            // Before the client sends what everybody on the way could read.
+            return Err(no_password());
+        }
         let head = if row.name == "APPEND" { append::read_head(args)? } else { None };
         let (room, limit) = match head {
             Some(_) => (self.setup.limits.message_size_max, "The message is too large"),
@@ -382,8 +386,7 @@ impl Server {
             }
             Action::StartTls => self.start_tls(&tag),
             Action::Login(_) | Action::Authenticate(..) if !self.takes_passwords() => {
-                let refused = Completion::no("Passwords need TLS here: STARTTLS first");
-                self.end(&tag, &refused.code("PRIVACYREQUIRED"))
+                self.end(&tag, &no_password())
             }
             Action::Login(credentials) => {
                 self.ask(Ask::Authenticate(credentials), Question::Login { tag })
@@ -632,6 +635,10 @@ impl Server {
             },
         };
     }
+}
+
+fn no_password() -> Completion {
+    Completion::no("Passwords need TLS here: STARTTLS first").code("PRIVACYREQUIRED")
 }
 
 impl Machine for Server {
