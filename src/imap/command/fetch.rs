@@ -199,7 +199,9 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
         match written {
             Ok(opened) => files += opened,
             Err(error) => {
-                log::debug!("service=imap uid={} not fetched: {error}", entry.uid);
+                if !matches!(error, StoreError::NoMessage) {
+                    log::error!("service=imap uid={} not fetched: {error}", entry.uid);
+                }
                 fetch.missing = true;
             }
         }

@@ -350,11 +350,7 @@ mod tests {
             "HEADER a",
             "1,",
         ] {
-            assert_eq!(
-                key(bad).map(drop),
-                (bad == "SEEN ").then_some(()).filter(|()| false),
-                "{bad}"
-            );
+            assert_eq!(key(bad), None, "{bad}");
         }
         assert!(key("CHARSET UTF-8 SUBJECT {2}\r\n\u{fc}").is_some());
         assert_eq!(
