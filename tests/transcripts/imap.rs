@@ -4,7 +4,7 @@
 //! `given no certificate`, `given login fails`, `given command size 1000`, `given message size 1000`,
 //! `given no patience` (the client is told at once of work that goes on);
 //! `-- changed` tells every session that the account has changed, `-- deliver nested` brings a file of `messages/` into
-//! INBOX and tells them, `-- stop` is the shutdown, `-- uploads 0` holds that no half message lies in the Maildir.
+//! INBOX and tells them, `-- settle` lets file names and index follow, `-- stop` is the shutdown, `-- uploads 0` holds that no half message lies in the Maildir.
 
 use super::wire::Protocol;
 use pillarbox::base::{AccountId, ClearText, Machine, Secret, StartTls, Step, Timestamp};
@@ -193,6 +193,10 @@ impl Protocol for World {
         match word.split_once(' ') {
             None if word == "stop" => Ok(vec![News::Shutdown]),
             None if word == "changed" => Ok(vec![News::Changed]),
+            None if word == "settle" => {
+                self.account().settle().wait().unwrap().unwrap();
+                Ok(Vec::new())
+            }
             Some(("deliver", name)) => {
                 self.deliver("INBOX", &message(name));
                 Ok(vec![News::Changed])

@@ -66,8 +66,9 @@ struct Fetch {
     next: Uid,
     seen: Marking,
     rows: Rows,
-    /// A message was not there any more.
-    missing: bool,
+    numbers: Numbers,
+    /// What the client is told at the end if a message could not be had.
+    refused: Option<Completion>,
 }
 
 /// Whether the messages become `\Seen`.
@@ -107,7 +108,16 @@ fn begin(
     let items = items.into();
     Ok(go_on(
         session,
-        Fetch { items, need, uids, next: Uid(1), seen, rows: Rows::default(), missing: false },
+        Fetch {
+            items,
+            need,
+            uids,
+            next: Uid(1),
+            seen,
+            rows: Rows::default(),
+            numbers,
+            refused: None,
+        },
     ))
 }
 
@@ -198,11 +208,17 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
         }
         match written {
             Ok(opened) => files += opened,
+            // What another session expunged in the meantime cannot be had (RFC 2180 §4.1.2). A UID that is not there is
+            // no fault of anybody's (RFC 3501 §6.4.8).
+            Err(StoreError::NoMessage) if fetch.numbers == Numbers::Uid => {}
+            Err(StoreError::NoMessage) => {
+                let gone = Completion::no("Some of the messages are gone").code("EXPUNGEISSUED");
+                fetch.refused.get_or_insert(gone);
+            }
             Err(error) => {
-                if !matches!(error, StoreError::NoMessage) {
-                    log::error!("service=imap uid={} not fetched: {error}", entry.uid);
-                }
-                fetch.missing = true;
+                log::error!("service=imap uid={} not fetched: {error}", entry.uid);
+                let text = "Some of the messages cannot be read; see the server's log";
+                fetch.refused = Some(Completion::no(text).code("SERVERBUG"));
             }
         }
     }
@@ -212,10 +228,6 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
             let job: Job = Box::new(move |session| go_on(session, fetch));
             Next::More(job)
         }
-        // RFC 2180 §4.1.2: what another session expunged in the meantime cannot be had.
-        None if fetch.missing => Next::Done(
-            Completion::no("Some of the messages are gone or cannot be read").code("EXPUNGEISSUED"),
-        ),
-        None => Next::Done(Completion::ok("Fetched")),
+        None => Next::Done(fetch.refused.unwrap_or(Completion::ok("Fetched"))),
     })
 }
