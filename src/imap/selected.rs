@@ -3,7 +3,7 @@
 
 use super::flag_text::{Permanent, Recent, write, write_all};
 use super::response::Completion;
-use super::sequence_set::{NoSuchNumber, Numbers, SequenceSet, members};
+use super::sequence_set::{NoSuchNumber, Numbers, Resolved, SequenceSet, members};
 use super::writer::Writer;
 use crate::maildir::{AccountText, Flags, MailboxId, Uid, UidSet};
 use crate::store::{Account, Array, Differences, Entry, Mailbox, Mailboxes, StoreError};
@@ -180,6 +180,12 @@ impl Selected {
     /// The messages that a client names.
     pub fn uids(&self, set: &SequenceSet, numbers: Numbers) -> Result<UidSet, Completion> {
         set.uids(&self.view, numbers)
+            .map_err(|NoSuchNumber| Completion::bad("There is no message of that number"))
+    }
+
+    /// A set that the client wrote, for one message after the other.
+    pub fn resolve(&self, set: &SequenceSet, numbers: Numbers) -> Result<Resolved, Completion> {
+        set.resolve(&self.view, numbers)
             .map_err(|NoSuchNumber| Completion::bad("There is no message of that number"))
     }
 

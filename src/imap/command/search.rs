@@ -78,8 +78,14 @@ fn go_on(session: &mut Session, mut search: Search) -> Next {
     search.progress.begin_turn();
     let first = selected.view.seq_from(search.next);
     for (seq, entry) in selected.view.iter_from(first) {
-        let mut candidate =
-            Candidate::new(account, &mailbox, selected, entry, &mut search.rows, &search.all);
+        let mut candidate = Candidate::new(
+            account,
+            &mailbox,
+            selected,
+            (seq, entry),
+            &mut search.rows,
+            &search.all,
+        );
         match candidate.fits(&search.trial, &mut search.progress) {
             Ok(true) => {
                 search.found.push(match search.numbers {

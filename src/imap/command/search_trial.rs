@@ -8,12 +8,13 @@ use crate::imap::flag_text::Recent;
 use crate::imap::response::Completion;
 use crate::imap::rows::Rows;
 use crate::imap::selected::Selected;
+use crate::imap::sequence_set::Resolved;
 use crate::mail::{Card, Date, Part};
 use crate::maildir::{AccountText, UidSet};
 use crate::store::{Account, Entry, Mailbox, Row, StoreError, Text};
 use std::sync::Arc;
 
-/// Keys with what is known now put in: sets as UIDs, keywords as flags.
+/// Keys with what is known now put in: what `*` is in a set, and keywords as flags.
 pub struct Trial {
     test: Test,
     /// Keys that memory or the index answers, and keys that take longer.
@@ -25,7 +26,7 @@ enum Test {
     And(Vec<Test>),
     Or(Vec<Test>),
     Not(Box<Test>),
-    Uids(UidSet),
+    Set(Resolved),
     Quick(Key),
     /// With its place among the slow ones.
     Slow(usize, Key),
@@ -54,7 +55,7 @@ impl Trial {
             Key::Not(key) => Test::Not(Box::new(self.prepare(key, selected, text)?)),
             Key::Set(set, numbers) => {
                 self.quick += 1;
-                Test::Uids(selected.uids(set, *numbers)?)
+                Test::Set(selected.resolve(set, *numbers)?)
             }
             Key::Keyword(name) => {
                 self.quick += 1;
@@ -148,6 +149,7 @@ pub struct Candidate<'a> {
     account: &'a Account,
     mailbox: &'a Mailbox,
     selected: &'a Selected,
+    seq: u32,
     entry: Entry,
     rows: &'a mut Rows,
     walk: &'a UidSet,
@@ -162,11 +164,22 @@ impl<'a> Candidate<'a> {
         account: &'a Account,
         mailbox: &'a Mailbox,
         selected: &'a Selected,
-        entry: Entry,
+        (seq, entry): (u32, Entry),
         rows: &'a mut Rows,
         walk: &'a UidSet,
     ) -> Self {
-        Self { account, mailbox, selected, entry, rows, walk, row: None, card: None, text: None }
+        Self {
+            account,
+            mailbox,
+            selected,
+            seq,
+            entry,
+            rows,
+            walk,
+            row: None,
+            card: None,
+            text: None,
+        }
     }
 
     /// Does it fit? After a pause the same is asked again.
@@ -205,7 +218,7 @@ impl<'a> Candidate<'a> {
                 Ok(false)
             }
             Test::Not(test) => Ok(!self.test(test, progress)?),
-            Test::Uids(uids) => Ok(uids.contains(self.entry.uid)),
+            Test::Set(set) => Ok(set.contains(self.seq, self.entry.uid)),
             Test::Quick(key) => self.quick(key),
             Test::Slow(place, key) => {
                 if let Some(Some(decided)) = progress.decided.get(*place) {
