@@ -35,6 +35,8 @@ pub struct Server {
     standing: Standing,
     /// When the client must have come further; set when we begin to wait for it.
     deadline: Option<Timestamp>,
+    /// When work began of which the client has heard nothing yet.
+    quiet_since: Option<Timestamp>,
     /// In a row.
     faults: u32,
     failed_logins: u32,
@@ -77,6 +79,7 @@ impl Server {
             state: State::Fresh,
             standing: Standing::Stranger,
             deadline: None,
+            quiet_since: None,
             faults: 0,
             failed_logins: 0,
             changed: false,
@@ -100,7 +103,7 @@ impl Server {
             State::Overlong { tag, tail } => self.overlong(now, tag, tail),
             State::Refused { tag, left, completion } => self.refused(now, tag, left, completion),
             State::Login { tag, exchange } => self.login_line(now, tag, exchange),
-            State::Working(work) => self.work(work),
+            State::Working(work) => self.work(now, work),
             State::Idle { tag, heard } => self.idle(now, tag, heard),
             State::Upload { tag, left } => self.upload(now, tag, left),
             State::Uploaded { tag } => self.uploaded(now, tag),
@@ -270,6 +273,10 @@ impl Server {
         args.space()?;
         let row = find(args).ok_or(Completion::bad("There is no such command"))?;
         self.check_allowed(row)?;
+        if row.name == "LOGIN" && !self.takes_passwords() {
+            // Before the client sends what everybody on the way could read.
+            return Err(no_password());
+        }
         let head = if row.name == "APPEND" { append::read_head(args)? } else { None };
         let (room, limit) = match head {
             Some(_) => (self.setup.limits.message_size_max, "The message is too large"),
@@ -379,8 +386,7 @@ impl Server {
             }
             Action::StartTls => self.start_tls(&tag),
             Action::Login(_) | Action::Authenticate(..) if !self.takes_passwords() => {
-                let refused = Completion::no("Passwords need TLS here: STARTTLS first");
-                self.end(&tag, &refused.code("PRIVACYREQUIRED"))
+                self.end(&tag, &no_password())
             }
             Action::Login(credentials) => {
                 self.ask(Ask::Authenticate(credentials), Question::Login { tag })
@@ -492,8 +498,14 @@ impl Server {
     }
 
     /// Asks for work, once what was written before it has gone out as far as it must.
-    fn work(&mut self, work: Work) -> Round {
+    fn work(&mut self, now: Timestamp, work: Work) -> Round {
         let Work { tag, job, update, then } = work;
+        let quiet_since = *self.quiet_since.get_or_insert(now);
+        if now >= quiet_since + self.setup.limits.still_working_wait {
+            // A client that is gone is found by it, and the work for it ends.
+            self.out.text("* OK Still at work\r\n");
+            self.quiet_since = Some(now);
+        }
         match std::mem::replace(&mut self.standing, Standing::Away) {
             Standing::Known(session) => {
                 let task = Task::new(session, job, update);
@@ -550,10 +562,17 @@ impl Server {
                 let (job, then) = (append::commit(), Then::End);
                 self.go_to(State::Working(Work { tag, job, update: Update::Whole, then }))
             }
-            Line::Whole(_) | Line::TooLong => {
+            line @ (Line::Whole(_) | Line::TooLong) => {
                 self.deadline = None;
                 let completion = Completion::bad("One message an APPEND");
-                let then = Then::EndAs(completion);
+                let next = match &line {
+                    Line::Whole(line) => announced(line.trim_ascii_end()),
+                    Line::Partial | Line::TooLong => None,
+                };
+                let then = match next {
+                    Some((left, Sending::AtOnce)) => Then::Refuse(left, completion),
+                    Some((_, Sending::Waits)) | None => Then::EndAs(completion),
+                };
                 self.go_to(State::Working(Work {
                     tag,
                     job: append::abandon(),
@@ -590,6 +609,9 @@ impl Server {
     /// Work has come back.
     fn worked(&mut self, tag: Tag, update: Update, then: Then, session: Box<Session>, turn: Turn) {
         let mut session = session;
+        if session.out.len() > 0 || session.out.has_file() || !matches!(turn, Turn::More(_)) {
+            self.quiet_since = None;
+        }
         self.out.append(&mut session.out);
         self.standing = Standing::Known(session);
         let _ = match (turn, then) {
@@ -597,6 +619,9 @@ impl Server {
             (Turn::More(job), then) => self.go_to(State::Working(Work { tag, job, update, then })),
             (Turn::Done(completion), Then::End) => self.end(&tag, &completion),
             (Turn::Done(_), Then::EndAs(completion)) => self.end(&tag, &completion),
+            (Turn::Done(_), Then::Refuse(left, completion)) => {
+                self.drop_literal(tag, left, completion)
+            }
             (Turn::Done(_), Then::Idle(heard)) => self.go_to(State::Idle { tag, heard }),
             (Turn::Done(completion), Then::Upload(left, sending)) => {
                 match (completion.status, sending) {
@@ -615,6 +640,10 @@ impl Server {
             },
         };
     }
+}
+
+fn no_password() -> Completion {
+    Completion::no("Passwords need TLS here: STARTTLS first").code("PRIVACYREQUIRED")
 }
 
 impl Machine for Server {

@@ -83,4 +83,6 @@ pub enum Then {
     Uploading(u64),
     /// The command ends like this, whatever came of the work.
     EndAs(Completion),
+    /// The same, once a literal of this size has been dropped.
+    Refuse(u64, Completion),
 }

@@ -32,11 +32,7 @@ pub fn read_head(args: &mut Args<'_>) -> Parsed<Option<Head>> {
     if at_literal(args) {
         return Ok(None);
     }
-    let name = args.mailbox().map_err(|refused| match refused.code {
-        // A mailbox that cannot be is not there.
-        Some(_) => Completion::no("There cannot be such a mailbox").code("CANNOT"),
-        None => refused,
-    })?;
+    let name = args.mailbox()?;
     args.space()?;
     let mut head = Head { name, flags: FlagNames::default(), date: None };
     if args.peek() == Some(b'(') {

@@ -24,6 +24,7 @@ mod rename;
 mod search;
 mod search_key;
 mod search_text;
+mod search_trial;
 mod select;
 mod starttls;
 mod status;
