@@ -87,9 +87,7 @@ fn run(seed: u64) {
     let request = MailboxRequest::Create { name, role: None };
     account.change_mailboxes(request, Cause::Own).wait().unwrap().unwrap();
     let on_one_thread = seed.is_multiple_of(2);
-    let mut shared = Shared::default();
-    shared.crossing = !on_one_thread;
-    let shared = Arc::new(shared);
+    let shared = Arc::new(Shared::default());
     let mut models: Vec<Model> = (0..SESSIONS)
         .map(|at| {
             let random =

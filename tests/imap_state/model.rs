@@ -335,7 +335,7 @@ impl Model {
         if let Some(flags) = item("FLAGS") {
             let mut flags: Flags = flags.list().iter().map(|f| f.atom().to_owned()).collect();
             let recent = flags.remove("\\Recent");
-            let ours = recent && !opened.read_only && !self.shared.crossing;
+            let ours = recent && !opened.read_only;
             if let (true, Some(uid)) = (ours, uid) {
                 self.shared.recent((opened.at, uid), opened.instance);
             }
@@ -442,8 +442,6 @@ impl Model {
                 let left: Vec<u32> = left.filter(|uid| command.named.contains(uid)).collect();
                 assert!(left.is_empty(), "{left:?} stayed after {}", command.text);
             }
-            // A file that gets another name at this moment may be missed.
-            Kind::Bodies if self.shared.crossing => {}
             Kind::Flags | Kind::Bodies => self.suspects.extend(unanswered),
             Kind::Store { silent: false } if !read_only => self.suspects.extend(unanswered),
             Kind::Leave => self.opened = None,

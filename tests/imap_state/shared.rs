@@ -19,9 +19,6 @@ pub struct Known {
 /// What all sessions together have seen.
 #[derive(Default)]
 pub struct Shared {
-    /// The sessions have a thread each, so that two claims of the same messages as `\Recent` may cross, and a file may
-    /// be renamed while it is opened.
-    pub crossing: bool,
     ids: AtomicU64,
     facts: Mutex<Facts>,
 }

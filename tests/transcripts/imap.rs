@@ -142,7 +142,7 @@ impl Protocol for World {
             None if word == "stop" => Ok(vec![News::Shutdown]),
             None if word == "changed" => Ok(vec![News::Changed]),
             None if word == "settle" => {
-                self.account().settle().wait().unwrap().unwrap();
+                self.room.account().settle().wait().unwrap().unwrap();
                 Ok(Vec::new())
             }
             Some(("deliver", name)) => {
