@@ -34,6 +34,8 @@ pub enum State {
     Held { until: Option<Timestamp>, tag: Tag, completion: Completion },
     /// TLS is made.
     Handshake,
+    /// What was said goes out, then all is deflated.
+    Compress,
     /// It is over.
     Closed,
 }
