@@ -6,6 +6,12 @@ mod device_add;
 mod device_list;
 mod device_revoke;
 
+mod alias_add;
+mod alias_list;
+mod alias_rm;
+mod domain_add;
+mod domain_list;
+mod domain_rm;
 mod serve;
 mod server;
 mod show;
@@ -13,6 +19,7 @@ mod status;
 mod user_add;
 mod user_list;
 mod user_rm;
+mod user_set;
 mod version;
 mod words;
 

@@ -30,10 +30,21 @@ impl Command for UserList {
             return show::json(&users);
         }
         let row = |user: User| {
-            vec![user.account.to_string(), user.addresses.join(", "), user.devices.to_string()]
+            let login = if user.enabled { "" } else { "disabled" };
+            vec![
+                user.account.to_string(),
+                user.addresses.join(", "),
+                user.devices.to_string(),
+                show::size(user.used),
+                user.quota.map(show::size).unwrap_or_default(),
+                login.to_owned(),
+            ]
         };
         let rows: Vec<_> = users.into_iter().map(row).collect();
-        show::data(&show::table(&["account", "addresses", "devices"], &rows));
+        show::data(&show::table(
+            &["account", "addresses", "devices", "mail", "quota", "login"],
+            &rows,
+        ));
         Ok(())
     }
 }

@@ -1,16 +1,23 @@
 //! The table of commands: help is read off it, and the way to each goes over it.
 
+use super::alias_add::AliasAdd;
+use super::alias_list::AliasList;
+use super::alias_rm::AliasRemove;
 use super::attempt::TryWords;
 use super::command::{Command, Stop};
 use super::device_add::DeviceAdd;
 use super::device_list::DeviceList;
 use super::device_revoke::DeviceRevoke;
+use super::domain_add::DomainAdd;
+use super::domain_list::DomainList;
+use super::domain_rm::DomainRemove;
 use super::serve::ServeWords;
 use super::show;
 use super::status::StatusWords;
 use super::user_add::UserAdd;
 use super::user_list::UserList;
 use super::user_rm::UserRemove;
+use super::user_set::UserSet;
 use super::version::VersionWords;
 use std::process::ExitCode;
 
@@ -25,13 +32,20 @@ const fn row<C: Command>() -> Row {
     Row { name: C::COMMAND.name, about: C::COMMAND.description, run: run::<C> }
 }
 
-const COMMANDS: [Row; 10] = [
+const COMMANDS: [Row; 17] = [
     row::<TryWords>(),
     row::<ServeWords>(),
     row::<StatusWords>(),
     row::<UserAdd>(),
     row::<UserList>(),
     row::<UserRemove>(),
+    row::<UserSet>(),
+    row::<AliasAdd>(),
+    row::<AliasList>(),
+    row::<AliasRemove>(),
+    row::<DomainAdd>(),
+    row::<DomainList>(),
+    row::<DomainRemove>(),
     row::<DeviceAdd>(),
     row::<DeviceList>(),
     row::<DeviceRevoke>(),

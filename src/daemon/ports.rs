@@ -90,6 +90,13 @@ async fn run(
     let submission = ports.iter().find(|running| running.port == Port::Submissions);
     let submission_port = submission.map_or(465, |running| running.address.port());
     let (smtp, imap, pop3) = (Sessions::new(), Sessions::new(), Sessions::new());
+    let people = registry.people().unwrap_or_else(|error| {
+        log::error!("quotas are not known: {error}");
+        Vec::new()
+    });
+    for person in people {
+        store.account(person.account).set_quota(person.quota);
+    }
     let logins = Arc::new(Logins::new(store.clone(), registry.clone()));
     let house =
         House { plan, submission_port, store: store.clone(), registry, logins, smtp, imap, pop3 };

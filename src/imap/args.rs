@@ -182,6 +182,18 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// ` (a b c)` if it comes next: modifiers of a command, at least one (RFC 4466 §3).
+    pub fn modifiers(&mut self, item: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+        if !self.rest().starts_with(b" (") {
+            return Ok(());
+        }
+        self.space()?;
+        match self.list(item)?.is_empty() {
+            true => Err(Completion::bad("There is nothing between the parentheses")),
+            false => Ok(()),
+        }
+    }
+
     /// The name of a mailbox, in modified UTF-7. One that cannot be is `NO`.
     pub fn mailbox(&mut self) -> Parsed<MailboxName> {
         let bytes = self.astring()?;

@@ -26,6 +26,8 @@ pub struct Limits {
     /// A client in IDLE hears from us this often, so that a dead line is found; more often would wake up a phone's
     /// radio for nothing.
     pub still_here_wait: Duration,
+    /// A client that waits for a long command hears from us this often.
+    pub still_working_wait: Duration,
 }
 
 impl Default for Limits {
@@ -41,6 +43,7 @@ impl Default for Limits {
             idle_wait: Duration::from_mins(30),
             upload_wait: Duration::from_mins(5),
             still_here_wait: Duration::from_mins(15),
+            still_working_wait: Duration::from_secs(10),
         }
     }
 }

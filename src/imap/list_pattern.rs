@@ -12,41 +12,65 @@ pub struct ListPattern {
 /// Characters of a pattern at most; the rest of a longer one matches nothing.
 const PATTERN_LEN_MAX: usize = 1024;
 
+/// How far a name fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fit<'n> {
+    /// All of it.
+    Whole,
+    /// Not itself, but this level above it; the nearest.
+    Above(&'n str),
+    /// Neither it nor a level above it.
+    Not,
+}
+
 impl ListPattern {
     /// From the two arguments, in modified UTF-7; `None` if they are not that, or too long.
     pub fn new(reference: &[u8], name: &[u8]) -> Option<Self> {
         let joined = [reference, name].concat();
         let mut pattern: Vec<char> = utf7::decode(&joined)?.chars().collect();
-        if pattern.len() > PATTERN_LEN_MAX {
-            return None;
-        }
-        // INBOX is the same in any case, alone or above others.
-        let inbox = pattern.get(..5).is_some_and(|head| {
-            let same = head.iter().zip("INBOX".chars()).all(|(a, b)| a.eq_ignore_ascii_case(&b));
-            same && matches!(pattern.get(5), None | Some('/' | '*' | '%'))
+        // Of neighbouring wildcards the strongest says it all.
+        pattern.dedup_by(|next, before| {
+            let both = is_wildcard(*before) && is_wildcard(*next);
+            if both && *next == '*' {
+                *before = '*';
+            }
+            both
         });
-        if inbox {
-            pattern.splice(..5, "INBOX".chars());
-        }
-        Some(Self { pattern })
+        (pattern.len() <= PATTERN_LEN_MAX).then_some(Self { pattern })
     }
 
-    /// Does a name fit?
-    pub fn fits(&self, name: &str) -> bool {
+    /// About how many steps it takes to compare a name.
+    pub fn cost(&self, name: &str) -> usize {
+        (self.pattern.len() + 1) * name.len()
+    }
+
+    /// Does a name fit, or a level above it?
+    pub fn fit<'n>(&self, name: &'n str) -> Fit<'n> {
+        // INBOX is the same in any case, alone or above others, where it stands before all wildcards.
+        let any_case = match name.split('/').next() {
+            Some("INBOX") => self.pattern.iter().take(5).take_while(|c| !is_wildcard(**c)).count(),
+            Some(_) | None => 0,
+        };
+        let mut fit = Fit::Not;
         // Which prefixes of the pattern fit what has been read of the name.
         let mut fits = vec![false; self.pattern.len() + 1];
+        let mut next = fits.clone();
         if let Some(first) = fits.first_mut() {
             *first = true;
         }
         self.pass_wildcards(&mut fits);
-        for c in name.chars() {
-            let mut next = vec![false; fits.len()];
+        for (place, c) in name.char_indices() {
+            if c == '/' && fits.last() == Some(&true) {
+                fit = Fit::Above(name.get(..place).unwrap_or_default());
+            }
+            next.fill(false);
             for (at, wanted) in
                 self.pattern.iter().enumerate().filter(|(at, _)| fits.get(*at) == Some(&true))
             {
                 let (stays, goes) = match wanted {
                     '*' => (true, false),
                     '%' => (c != '/', false),
+                    plain if at < any_case => (false, plain.eq_ignore_ascii_case(&c)),
                     plain => (false, *plain == c),
                 };
                 for (place, hit) in [(at, stays), (at + 1, goes)] {
@@ -56,15 +80,15 @@ impl ListPattern {
                 }
             }
             self.pass_wildcards(&mut next);
-            fits = next;
+            std::mem::swap(&mut fits, &mut next);
         }
-        fits.last() == Some(&true)
+        if fits.last() == Some(&true) { Fit::Whole } else { fit }
     }
 
     /// A wildcard may stand for nothing.
     fn pass_wildcards(&self, fits: &mut [bool]) {
         for (at, wanted) in self.pattern.iter().enumerate() {
-            if matches!(wanted, '*' | '%')
+            if is_wildcard(*wanted)
                 && fits.get(at) == Some(&true)
                 && let Some(after) = fits.get_mut(at + 1)
             {
@@ -74,9 +98,13 @@ impl ListPattern {
     }
 }
 
+const fn is_wildcard(c: char) -> bool {
+    matches!(c, '*' | '%')
+}
+
 #[cfg(test)]
 mod tests {
-    use super::ListPattern;
+    use super::{Fit, ListPattern};
 
     #[test]
     fn wildcards() {
@@ -87,25 +115,37 @@ mod tests {
             ("a/", "%/c", vec!["a/b/c"], vec!["a/c", "a/b/c/c"]),
             ("", "*b*", vec!["b", "abc", "a/b/c"], vec!["ac"]),
             ("", "%b", vec!["b", "ab"], vec!["a/b", "bc"]),
-            ("", "inbox", vec!["INBOX"], vec!["inbox", "INBOX/x"]),
+            ("", "inbox", vec!["INBOX"], vec!["INBOX/x", "box"]),
             ("", "InBox/%", vec!["INBOX/x"], vec!["INBOX"]),
             ("Entw&APw-rfe", "*", vec!["Entwürfe", "Entwürfe/2"], vec!["Entwurfe"]),
             ("", "a**b%%", vec!["ab", "axxb/b", "abc"], vec!["abc/d"]),
+            ("", "a%*%b", vec!["ab", "a/x/b"], vec!["a/x/bc"]),
+            ("", "inb*", vec!["INBOX", "INBOX/x", "inbred"], vec!["INBRED"]),
+            ("", "inbox*", vec!["INBOX", "INBOX/x", "inboxes"], vec!["INBOXES"]),
+            ("", "%box/x", vec!["box/x"], vec!["INBOX/x"]),
         ] {
             let pattern = ListPattern::new(reference.as_bytes(), name.as_bytes()).unwrap();
             for n in fitting {
-                assert!(pattern.fits(n), "{reference} {name}: {n}");
+                assert!(pattern.fit(n) == Fit::Whole, "{reference} {name}: {n}");
             }
             for n in others {
-                assert!(!pattern.fits(n), "{reference} {name}: {n}");
+                assert!(pattern.fit(n) != Fit::Whole, "{reference} {name}: {n}");
             }
         }
         assert_eq!(ListPattern::new(b"", b"a&b"), None);
     }
 
     #[test]
+    fn levels_above_a_name() {
+        let pattern = ListPattern::new(b"", b"%/%").unwrap();
+        assert_eq!(pattern.fit("a/b/c/d"), Fit::Above("a/b"));
+        assert_eq!(pattern.fit("a/b"), Fit::Whole);
+        assert_eq!(pattern.fit("a"), Fit::Not);
+    }
+
+    #[test]
     fn many_wildcards_cost_no_more_than_the_product() {
         let pattern = ListPattern::new(b"", "*a".repeat(500).as_bytes()).unwrap();
-        assert!(!pattern.fits(&"a".repeat(240).replace("aa", "ab")));
+        assert_eq!(pattern.fit(&"a".repeat(240).replace("aa", "ab")), Fit::Not);
     }
 }

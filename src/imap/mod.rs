@@ -4,11 +4,14 @@
 mod args;
 mod ask;
 mod command;
+mod entry;
 mod flag_text;
 mod framing;
 mod job;
+mod lasting;
 mod limits;
 mod list_pattern;
+mod reading;
 mod response;
 mod rows;
 mod selected;

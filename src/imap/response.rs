@@ -53,6 +53,11 @@ impl Completion {
         Self { status: Status::Bad, code: None, text: Cow::Borrowed(text) }
     }
 
+    /// A password may not cross this line.
+    pub fn needs_tls() -> Self {
+        Self::no("Passwords need TLS here: STARTTLS first").code("PRIVACYREQUIRED")
+    }
+
     /// The same with a response code.
     #[must_use]
     pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
@@ -77,7 +82,7 @@ impl From<StoreError> for Completion {
             StoreError::MailboxExists => "ALREADYEXISTS",
             StoreError::Name(_) | StoreError::Cannot(_) => "CANNOT",
             StoreError::KeywordLimit | StoreError::UidsUsedUp => "LIMIT",
-            StoreError::NoSpace => "OVERQUOTA",
+            StoreError::OverQuota | StoreError::NoSpace => "OVERQUOTA",
             StoreError::ReadOnly(_) => "NOPERM",
             StoreError::NoMessage => "EXPUNGEISSUED",
             StoreError::Io(_) => "SERVERBUG",

@@ -42,4 +42,17 @@ impl Rows {
         let row = self.ahead.pop_front_if(|row| row.uid == uid);
         row.ok_or(StoreError::NoMessage)
     }
+
+    /// Reads the row of this message once more: it has been taken already, or its file has got another place since it
+    /// was read ahead.
+    pub fn renew(
+        &mut self,
+        account: &Account,
+        mailbox: MailboxId,
+        uid: Uid,
+    ) -> Result<(), StoreError> {
+        let row = account.rows(mailbox, uid, uid, 1)?.pop().ok_or(StoreError::NoMessage)?;
+        self.ahead.push_front(row);
+        Ok(())
+    }
 }

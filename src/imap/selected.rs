@@ -3,7 +3,7 @@
 
 use super::flag_text::{Permanent, Recent, write, write_all};
 use super::response::Completion;
-use super::sequence_set::{NoSuchNumber, Numbers, SequenceSet, members};
+use super::sequence_set::{NoSuchNumber, Numbers, Resolved, SequenceSet, members};
 use super::writer::Writer;
 use crate::maildir::{AccountText, Flags, MailboxId, Uid, UidSet};
 use crate::store::{Account, Array, Differences, Entry, Mailbox, Mailboxes, StoreError};
@@ -157,7 +157,7 @@ impl Selected {
     }
 
     /// New keywords are told before a message shows one.
-    pub fn learn_keywords(&mut self, mailboxes: &Mailboxes, out: &mut Writer) {
+    fn learn_keywords(&mut self, mailboxes: &Mailboxes, out: &mut Writer) {
         if Arc::ptr_eq(&self.keywords, &mailboxes.text) {
             return;
         }
@@ -167,17 +167,25 @@ impl Selected {
         self.keywords = mailboxes.text.clone();
     }
 
-    /// Of these messages the client knows how they stand now, where `is_known` says so of what it knew and what is.
-    pub fn know(&mut self, newest: &Array, uids: &UidSet, is_known: impl Fn(Entry, Entry) -> bool) {
+    /// Of these messages the client knows how they stand now: what it does not conclude it is told next, so keywords
+    /// that are new to it come first.
+    pub fn know(&mut self, mailboxes: &Mailboxes, newest: &Array, uids: &UidSet, out: &mut Writer) {
+        self.learn_keywords(mailboxes, out);
         self.view.edit(uids, |before| {
             let (_, now) = newest.find(before.uid)?;
-            (before != now && is_known(before, now)).then_some(now)
+            (before != now).then_some(now)
         });
     }
 
     /// The messages that a client names.
     pub fn uids(&self, set: &SequenceSet, numbers: Numbers) -> Result<UidSet, Completion> {
         set.uids(&self.view, numbers)
+            .map_err(|NoSuchNumber| Completion::bad("There is no message of that number"))
+    }
+
+    /// A set that the client wrote, for one message after the other.
+    pub fn resolve(&self, set: &SequenceSet, numbers: Numbers) -> Result<Resolved, Completion> {
+        set.resolve(&self.view, numbers)
             .map_err(|NoSuchNumber| Completion::bad("There is no message of that number"))
     }
 

@@ -20,6 +20,27 @@ pub struct SequenceSet {
     ranges: Vec<(Bound, Bound)>,
 }
 
+/// A set whose `*` has got its meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    numbers: Numbers,
+    /// Rising, without overlap.
+    ranges: Vec<(u32, u32)>,
+}
+
+impl Resolved {
+    /// Is this message in it?
+    pub fn contains(&self, seq: u32, uid: Uid) -> bool {
+        let number = match self.numbers {
+            Numbers::Sequence => seq,
+            Numbers::Uid => uid.0,
+        };
+        let after = self.ranges.partition_point(|&(first, _)| first <= number);
+        let range = after.checked_sub(1).and_then(|at| self.ranges.get(at));
+        range.is_some_and(|&(_, last)| number <= last)
+    }
+}
+
 /// One end of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bound {
@@ -71,6 +92,20 @@ impl SequenceSet {
                 Ok(uids)
             }
         }
+    }
+
+    /// The same without a look at each message: it takes no more memory than the text did.
+    pub fn resolve(&self, view: &Array, numbers: Numbers) -> Result<Resolved, NoSuchNumber> {
+        let largest = match numbers {
+            Numbers::Sequence => view.len(),
+            Numbers::Uid => view.last().map_or(0, |entry| entry.uid.0),
+        };
+        let ranges = self.merged(largest);
+        let beyond = ranges.last().is_some_and(|&(_, last)| last > largest);
+        if numbers == Numbers::Sequence && beyond {
+            return Err(NoSuchNumber);
+        }
+        Ok(Resolved { numbers, ranges })
     }
 
     /// The ranges in rising order, without overlap. Whatever is written with `*` ends at `largest`, so that `9:*` means
@@ -137,7 +172,18 @@ mod tests {
     }
 
     fn meant(text: &str, numbers: Numbers, uids: &[u32]) -> Result<String, NoSuchNumber> {
-        set(text).unwrap().uids(&view(uids), numbers).map(|uids| uids.to_string())
+        let (set, view) = (set(text).unwrap(), view(uids));
+        let meant = set.uids(&view, numbers);
+        match (set.resolve(&view, numbers), &meant) {
+            (Ok(resolved), Ok(meant)) => {
+                for (seq, entry) in view.iter() {
+                    let contains = resolved.contains(seq, entry.uid);
+                    assert_eq!(contains, meant.contains(entry.uid), "{text}");
+                }
+            }
+            (resolved, meant) => assert!(resolved.is_err() && meant.is_err(), "{text}"),
+        }
+        meant.map(|uids| uids.to_string())
     }
 
     #[test]

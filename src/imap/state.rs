@@ -34,6 +34,8 @@ pub enum State {
     Held { until: Option<Timestamp>, tag: Tag, completion: Completion },
     /// TLS is made.
     Handshake,
+    /// What was said goes out, then all is deflated.
+    Compress,
     /// It is over.
     Closed,
 }
@@ -83,4 +85,6 @@ pub enum Then {
     Uploading(u64),
     /// The command ends like this, whatever came of the work.
     EndAs(Completion),
+    /// The same, once a literal of this size has been dropped.
+    Refuse(u64, Completion),
 }

@@ -124,6 +124,11 @@ impl Writer {
         self.len
     }
 
+    /// Does nothing wait, no file either?
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.ready.is_empty()
+    }
+
     /// Should what waits go out before more is written?
     pub const fn is_full(&self) -> bool {
         self.len >= OUTPUT_LEN_MAX

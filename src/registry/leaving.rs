@@ -35,6 +35,8 @@ impl Registry {
             let rows = taken.query_map([person], |row| row.get(0))?;
             rows.collect::<Result<_, _>>()?
         };
+        transaction.execute("DELETE FROM aliases WHERE person=?", [person])?;
+        transaction.execute("UPDATE domains SET catch_all=NULL WHERE catch_all=?", [person])?;
         transaction.execute("DELETE FROM people WHERE id=?", [person])?;
         transaction.commit()?;
         Ok(Left { account: account(person), addresses, devices })

@@ -87,7 +87,7 @@ impl Registry {
         let Some(person) = self.resolve(address)? else { return Ok(None) };
         let db = self.lock();
         let found = db
-            .prepare_cached("SELECT used FROM devices WHERE id=? AND person=?")?
+            .prepare_cached("SELECT used FROM devices JOIN people ON people.id=person WHERE devices.id=? AND person=? AND NOT disabled")?
             .query_row(params![device, person.0], |row| row.get::<_, Option<i64>>(0))
             .optional()?;
         let Some(used) = found else { return Ok(None) };
@@ -109,7 +109,9 @@ impl Registry {
         };
         let db = self.lock();
         let mut statement =
-            db.prepare_cached("SELECT id, verifier, used FROM devices WHERE person=?")?;
+            db.prepare_cached(
+                "SELECT devices.id, verifier, used FROM devices JOIN people ON people.id=person WHERE person=? AND NOT disabled",
+            )?;
         let rows = statement.query_map([person.0], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, row.get::<_, Option<i64>>(2)?))
         })?;

@@ -4,7 +4,9 @@
 mod leaving;
 mod login;
 mod people;
+mod routes;
 
 pub use leaving::Left;
 pub use login::LoggedIn;
-pub use people::{Device, Person, Registry, RegistryError};
+pub use people::{Device, Person, Registry, RegistryError, Standing};
+pub use routes::{Alias, OurDomain};

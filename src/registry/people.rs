@@ -2,7 +2,7 @@
 //! in over the network only asks.
 
 use crate::base::{AccountId, Timestamp};
-use crate::mail::{Address, Domain};
+use crate::mail::Address;
 use crate::sasl::device::DevicePassword;
 use openssl::error::ErrorStack;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -23,6 +23,19 @@ pub struct Person {
     pub account: AccountId,
     /// The first is the one that the person was added with.
     pub addresses: Vec<String>,
+    /// May the person log in?
+    pub standing: Standing,
+    /// Bytes of mail that the person may have; `None`: as the disk has room.
+    pub quota: Option<u64>,
+}
+
+/// May a person log in? Mail comes in either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// With every device.
+    Enabled,
+    /// Not until it is said otherwise.
+    Disabled,
 }
 
 /// A phone or program that may log in.
@@ -87,7 +100,7 @@ impl From<rusqlite::Error> for RegistryError {
 }
 
 /// What each version has that the one before has not.
-const SCHEMA: [&str; 2] = ["
+const SCHEMA: [&str; 4] = ["
 CREATE TABLE people(id INTEGER PRIMARY KEY AUTOINCREMENT, salt BLOB NOT NULL, added INTEGER NOT NULL);
 CREATE TABLE addresses(address TEXT PRIMARY KEY, domain TEXT NOT NULL, person INTEGER NOT NULL REFERENCES people(id),
   position INTEGER NOT NULL) WITHOUT ROWID;
@@ -100,6 +113,15 @@ CREATE INDEX devices_person ON devices(person);
 ", "
 CREATE TABLE secrets(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 INSERT INTO secrets VALUES('unknown-names', randomblob(32));
+", "
+CREATE TABLE aliases(address TEXT NOT NULL, domain TEXT NOT NULL, person INTEGER NOT NULL REFERENCES people(id),
+  PRIMARY KEY(address, person)) WITHOUT ROWID;
+CREATE INDEX aliases_person ON aliases(person);
+CREATE INDEX aliases_domain ON aliases(domain);
+CREATE TABLE domains(domain TEXT PRIMARY KEY, catch_all INTEGER REFERENCES people(id)) WITHOUT ROWID;
+ALTER TABLE people ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
+", "
+ALTER TABLE people ADD COLUMN quota INTEGER;
 "];
 
 impl Registry {
@@ -165,14 +187,21 @@ impl Registry {
     pub fn people(&self) -> Result<Vec<Person>, RegistryError> {
         let db = self.lock();
         let mut statement =
-            db.prepare_cached("SELECT person, address FROM addresses ORDER BY person, position")?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+            db.prepare_cached(
+                "SELECT person, address, disabled, quota FROM addresses JOIN people ON people.id=person ORDER BY person, position",
+            )?;
+        let rows = statement.query_map([], |row| {
+            let standing = if row.get(2)? { Standing::Disabled } else { Standing::Enabled };
+            let quota = row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned);
+            let (account, addresses) = (account(row.get(0)?), vec![row.get(1)?]);
+            Ok(Person { account, addresses, standing, quota })
+        })?;
         let mut people: Vec<Person> = Vec::new();
         for row in rows {
-            let (id, address) = row?;
-            match people.last_mut().filter(|person| person.account == account(id)) {
-                Some(person) => person.addresses.push(address),
-                None => people.push(Person { account: account(id), addresses: vec![address] }),
+            let next = row?;
+            match people.last_mut().filter(|person| person.account == next.account) {
+                Some(person) => person.addresses.extend(next.addresses),
+                None => people.push(next),
             }
         }
         Ok(people)
@@ -188,13 +217,6 @@ impl Registry {
             }
         }
         Ok(None)
-    }
-
-    /// Has anybody an address in this domain?
-    pub fn is_ours(&self, domain: &Domain) -> Result<bool, RegistryError> {
-        let db = self.lock();
-        let mut find = db.prepare_cached("SELECT 1 FROM addresses WHERE domain=? LIMIT 1")?;
-        Ok(find.exists([domain.as_str()])?)
     }
 
     /// Who gets mail to postmaster: the first that was added.
@@ -263,7 +285,7 @@ pub(super) fn key(address: &Address) -> String {
     format!("{}@{}", address.local().to_lowercase(), address.domain())
 }
 
-fn plain_key(address: &Address) -> String {
+pub(super) fn plain_key(address: &Address) -> String {
     format!("{}@{}", address.user().to_lowercase(), address.domain())
 }
 

@@ -32,8 +32,8 @@ struct Message {
     envelope: Box<Envelope>,
     /// One for each account: a message comes once into a mailbox, however often it was named.
     recipients: Vec<Recipient>,
-    /// Which of them each path of the envelope leads to, or why to none.
-    ways: Vec<Result<AccountId, Reply>>,
+    /// To which of them each path of the envelope leads, or why to none.
+    ways: Vec<Result<Vec<AccountId>, Reply>>,
     /// Not yet written; a submitted message waits here until its header is whole.
     held: Vec<u8>,
     began: Timestamp,
@@ -61,8 +61,6 @@ enum Delivery {
 
 /// A short message is written in one go, when it is all there.
 const HOLD_LEN: usize = 128 * 1024;
-/// Below this much free space mail is refused for now.
-const FREE_MIN: u64 = 32 << 20;
 
 impl Receive {
     /// For a session that begins; `peer` has connected.
@@ -125,16 +123,13 @@ impl Receive {
         let refused =
             || Reply::new(550, Enhanced(5, 7, 1), "You have no such address to send from");
         let path = path.ok_or_else(refused)?;
-        match self.resolve(path).await? {
-            Some(account) if account == login.account => Ok(()),
-            Some(_) | None => Err(refused()),
-        }
-    }
-
-    async fn resolve(&self, address: Address) -> Result<Option<AccountId>, Reply> {
         let registry = self.registry.clone();
-        let found = self.store.run(move || registry.resolve(&address)).await;
-        found.ok_or_else(stopped)?.map_err(|error| failed(&error))
+        let may = self.store.run(move || registry.may_send(login.account, &path)).await;
+        if may.ok_or_else(stopped)?.map_err(|error| failed(&error))? {
+            Ok(())
+        } else {
+            Err(refused())
+        }
     }
 
     async fn recipient(
@@ -143,27 +138,25 @@ impl Receive {
         size: Option<u64>,
         logged_in: bool,
     ) -> Result<(), Reply> {
-        let (account, _) = self.owner(path, logged_in).await?;
-        let account = self.store.account(account);
-        let room =
-            self.store.run(move || account.ready().and_then(|()| account.free_bytes())).await;
-        let free = room.ok_or_else(stopped)?.map_err(|error| not_stored(&error))?;
-        if free < FREE_MIN.saturating_add(size.unwrap_or(0)) {
-            return Err(Reply::new(452, Enhanced(4, 3, 1), "The disk is nearly full; try later"));
+        let (accounts, _) = self.owners(path, logged_in).await?;
+        for account in accounts {
+            let account = self.store.account(account);
+            let room = self.store.run(move || account.room(size.unwrap_or(0))).await;
+            room.ok_or_else(stopped)?.map_err(|error| not_stored(&error))?;
         }
         Ok(())
     }
 
     /// Whose mail a recipient's is, and the address to note as Delivered-To.
-    async fn owner(
+    async fn owners(
         &self,
         path: ForwardPath,
         logged_in: bool,
-    ) -> Result<(AccountId, Address), Reply> {
+    ) -> Result<(Vec<AccountId>, Address), Reply> {
         let (registry, host) = (self.registry.clone(), self.host.clone());
         let found = self.store.run(move || find_owner(&registry, &host, path)).await;
         match found.ok_or_else(stopped)?.map_err(|error| failed(&error))? {
-            Owner::Account(account, address) => Ok((account, address)),
+            Owner::Accounts(accounts, address) => Ok((accounts, address)),
             Owner::Unknown => {
                 Err(Reply::new(550, Enhanced(5, 1, 1), "Nobody here has this address"))
             }
@@ -181,15 +174,16 @@ impl Receive {
     async fn begin(&mut self, envelope: Box<Envelope>) -> Result<(), Reply> {
         let (mut recipients, mut ways): (Vec<Recipient>, Vec<_>) = (Vec::new(), Vec::new());
         for path in &envelope.recipients {
-            match self.owner(path.clone(), envelope.login.is_some()).await {
-                Ok((account, address)) => {
+            let owners = self.owners(path.clone(), envelope.login.is_some()).await;
+            ways.push(owners.map(|(accounts, address)| {
+                for &account in &accounts {
                     if recipients.iter().all(|recipient| recipient.account != account) {
-                        recipients.push(Recipient { account, address, state: Delivery::Fresh });
+                        let (address, state) = (address.clone(), Delivery::Fresh);
+                        recipients.push(Recipient { account, address, state });
                     }
-                    ways.push(Ok(account));
                 }
-                Err(reply) => ways.push(Err(reply)),
-            }
+                accounts
+            }));
         }
         let (held, began) = (Vec::new(), net::now());
         let message = Message { envelope, recipients, ways, held, began };
@@ -284,10 +278,12 @@ impl Message {
 
     /// For each path of the envelope, why it is refused, if it is.
     fn each(&self) -> Vec<Option<Reply>> {
-        let refused = |way: &Result<AccountId, Reply>| match way {
-            Ok(account) => {
-                let mut all = self.recipients.iter();
-                all.find(|one| one.account == *account).and_then(|one| one.state.refused()).cloned()
+        let refused = |way: &Result<Vec<AccountId>, Reply>| match way {
+            // An alias of several is safe when it is safe for all of them.
+            Ok(accounts) => {
+                let mut theirs =
+                    self.recipients.iter().filter(|one| accounts.contains(&one.account));
+                theirs.find_map(|one| one.state.refused()).cloned()
             }
             Err(reply) => Some(reply.clone()),
         };
@@ -370,7 +366,7 @@ fn incoming_id(incoming: &Incoming) -> String {
 }
 
 enum Owner {
-    Account(AccountId, Address),
+    Accounts(Vec<AccountId>, Address),
     Unknown,
     Elsewhere,
 }
@@ -387,8 +383,9 @@ fn find_owner(
             Err(_) => return Ok(Owner::Unknown),
         },
     };
-    if let Some(account) = registry.resolve(&address)? {
-        return Ok(Owner::Account(account, address));
+    let accounts = registry.recipients(&address)?;
+    if !accounts.is_empty() {
+        return Ok(Owner::Accounts(accounts, address));
     }
     let ours = address.domain() == host || registry.is_ours(address.domain())?;
     if !ours {
@@ -398,7 +395,7 @@ fn find_owner(
     if address.user().eq_ignore_ascii_case("postmaster")
         && let Some(person) = registry.postmaster()?
     {
-        return Ok(Owner::Account(person.account, address));
+        return Ok(Owner::Accounts(vec![person.account], address));
     }
     Ok(Owner::Unknown)
 }
@@ -425,11 +422,17 @@ fn not_stored(error: &StoreError) -> Reply {
     if matches!(error, StoreError::Closed) {
         return stopped();
     }
-    log::error!("service=receive not stored: {error}");
     match error {
-        StoreError::NoSpace => Reply::new(452, Enhanced(4, 3, 1), "The disk is full; try later"),
-        _ => Reply::new(451, Enhanced(4, 3, 0), "The message cannot be kept now; try later"),
+        StoreError::OverQuota => {
+            return Reply::new(452, Enhanced(4, 2, 2), "The mailbox is full; try later");
+        }
+        StoreError::NoSpace => {
+            log::error!("service=receive refused: the disk is full, or nearly");
+            return Reply::new(452, Enhanced(4, 3, 1), "The disk is full, or nearly; try later");
+        }
+        _ => log::error!("service=receive not stored: {error}"),
     }
+    Reply::new(451, Enhanced(4, 3, 0), "The message cannot be kept now; try later")
 }
 
 fn stopped() -> Reply {

@@ -22,7 +22,15 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// So much of the disk stays free for what must be written in any case.
+const FREE_MIN: u64 = 32 << 20;
+
+/// How often a message is looked for while its name changes; the waits between add up to 10 ms.
+const OPEN_TURNS: u64 = 5;
 
 /// What a ticket of the store yields; `None` if the committer died.
 pub type Reply<T> = Ticket<Result<T, StoreError>>;
@@ -96,7 +104,10 @@ impl Account {
     /// Marks all messages up to now as seen by a session: those from the returned UID on are `\Recent` to it.
     pub fn claim_recent(&self, mailbox: &Mailbox) -> Uid {
         let mut recent = lock(&self.shared.common.recent);
-        recent.insert(mailbox.id, mailbox.uidnext).unwrap_or(mailbox.uidnext)
+        let from = recent.entry(mailbox.id).or_insert(mailbox.uidnext);
+        // Another session may know a later state, and have claimed that.
+        let newest = (*from).max(mailbox.uidnext);
+        std::mem::replace(from, newest)
     }
 
     /// The first UID that no session has had as `\Recent`.
@@ -131,19 +142,31 @@ impl Account {
 
     /// Opens a message.
     pub fn open(&self, mailbox: &Mailbox, row: &Row) -> Result<Text, StoreError> {
-        for _ in 0..3 {
-            let (home, row) = match row.at {
-                At::New | At::Cur => (mailbox.id, row.clone()),
-                At::Elsewhere(there, uid) => {
-                    match self.rows(there, uid, uid, 1)?.pop() {
-                        Some(row) => (there, row),
-                        // Its name has followed in the meantime.
-                        None => (mailbox.id, Row { at: At::Cur, ..row.clone() }),
-                    }
-                }
-            };
+        let mut row = row.clone();
+        for turn in 0..OPEN_TURNS {
+            if let Some(text) = self.open_at(mailbox, &row)? {
+                return Ok(text);
+            }
+            // Its name has just changed, or does now.
+            std::thread::sleep(Duration::from_millis(turn));
+            let newest = self.rows(mailbox.id, row.uid, row.uid, 1)?.pop();
+            row = newest.ok_or(StoreError::NoMessage)?;
+        }
+        Err(StoreError::NoMessage)
+    }
+
+    /// Opens a message where its row says that it is, or where it goes from there.
+    fn open_at(&self, mailbox: &Mailbox, row: &Row) -> Result<Option<Text>, StoreError> {
+        let here = Row { at: if row.at == At::New { At::New } else { At::Cur }, ..row.clone() };
+        let elsewhere = match row.at {
+            At::New | At::Cur => None,
+            At::Elsewhere(there, uid) => {
+                self.rows(there, uid, uid, 1)?.pop().map(|row| (there, row))
+            }
+        };
+        for (home, row) in elsewhere.into_iter().chain([(mailbox.id, here)]) {
             let state = self.shared.shown.get();
-            let Some(home) = state.get(home) else { return Err(StoreError::NoMessage) };
+            let Some(home) = state.get(home) else { continue };
             let maildir = &self.shared.ready()?.maildir;
             let folders = (self.shared.common)
                 .folders(maildir, home)
@@ -152,10 +175,11 @@ impl Account {
                 && let Ok(file) = folders.sub(sub).read(&name)
             {
                 return Text::new(file, row.size, row.file_size())
+                    .map(Some)
                     .map_err(|error| StoreError::io("open a message", &error));
             }
         }
-        Err(StoreError::NoMessage)
+        Ok(None)
     }
 
     /// A range of a message as a range of a file that can go out unchanged: the message's own, or one without a name
@@ -209,10 +233,26 @@ impl Account {
         Incoming::new(tmp, unique)
     }
 
-    /// Bytes free on the disk.
-    pub fn free_bytes(&self) -> Result<u64, StoreError> {
+    /// Is there room for a message of this size: in the account's quota, and on the disk, some of which stays free?
+    /// Nothing is counted for it.
+    pub fn room(&self, size: u64) -> Result<(), StoreError> {
+        let used = self.mailboxes()?.bytes();
+        if self.quota().is_some_and(|quota| used.saturating_add(size) > quota) {
+            return Err(StoreError::OverQuota);
+        }
         let free = Dir::open(&self.shared.path).and_then(|dir| dir.free_bytes());
-        free.map_err(|error| StoreError::io("ask for free space", &error))
+        let free = free.map_err(|error| StoreError::io("ask for free space", &error))?;
+        if free < FREE_MIN.saturating_add(size) { Err(StoreError::NoSpace) } else { Ok(()) }
+    }
+
+    /// Bytes that the account may hold; `None`: as many as the disk.
+    pub fn quota(&self) -> Option<u64> {
+        Some(self.shared.quota.load(Ordering::Relaxed)).filter(|quota| *quota != u64::MAX)
+    }
+
+    /// Sets it. What is there already stays, whatever it is.
+    pub fn set_quota(&self, quota: Option<u64>) {
+        self.shared.quota.store(quota.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Places messages, all or none; paid when they are on the disk.

@@ -20,6 +20,8 @@ pub enum StoreError {
     KeywordLimit,
     /// Refused: no UIDs are left in this mailbox.
     UidsUsedUp,
+    /// Refused: the account holds as much as it may.
+    OverQuota,
     /// Failed: the disk has no room.
     NoSpace,
     /// Failed: the account takes no changes since the disk failed; restart after mending it.
@@ -51,6 +53,7 @@ impl fmt::Display for StoreError {
             Self::Cannot(why) => f.write_str(why),
             Self::KeywordLimit => f.write_str("an account has at most 26 keywords"),
             Self::UidsUsedUp => f.write_str("the mailbox has no numbers left for new messages"),
+            Self::OverQuota => f.write_str("the account holds as much as it may; delete something"),
             Self::NoSpace => f.write_str("the disk is full"),
             Self::ReadOnly(why) => write!(f, "the account takes no changes: {why}"),
             Self::NoMessage => f.write_str("the message's file is gone"),

@@ -17,6 +17,7 @@ use crate::maildir::{Dir, MailboxId, UniqueSource};
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ pub(super) struct Shared {
     pub opened: OnceLock<Opened>,
     pub reader: Mutex<Option<Index>>,
     pub listeners: Mutex<BTreeMap<u64, Listener>>,
+    /// Bytes that the account may hold; `u64::MAX`: as many as the disk.
+    pub quota: AtomicU64,
     core: Mutex<Option<Core>>,
     queue: Mutex<Queue>,
     wake: Condvar,
@@ -82,6 +85,7 @@ impl Shared {
             opened: OnceLock::new(),
             reader: Mutex::new(None),
             listeners: Mutex::default(),
+            quota: AtomicU64::new(u64::MAX),
             core: Mutex::new(None),
             queue: Mutex::default(),
             wake: Condvar::new(),

@@ -5,6 +5,7 @@ use super::array::Array;
 use super::error::StoreError;
 use crate::maildir::{AccountText, Flags, MailboxId, MailboxName, ModSeq, Role, Uid, UidValidity};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::{Arc, OnceLock};
 
 /// A mailbox at one moment. The counters are kept, never counted.
@@ -96,10 +97,10 @@ impl Mailboxes {
         // `Work-2` may stand between `Work` and `Work/a`: look at every name with this front.
         let front = |n: &MailboxName| n.as_str().starts_with(name.as_str());
         self.by_name
-            .keys()
-            .skip_while(|n| *n < name)
-            .take_while(|n| front(n))
-            .any(|n| n.is_below(name))
+            .range((Bound::Excluded(name), Bound::Unbounded))
+            .map(|(other, _)| other)
+            .take_while(|other| front(other))
+            .any(|other| other.is_below(name))
     }
 
     /// RFC822.SIZE of everything.

@@ -23,7 +23,7 @@ import time
 
 PROGRAM = os.path.abspath(sys.argv[1])
 CLEAR = ssl._create_unverified_context()
-PORTS = ["smtp", "submission", "submissions", "imap", "imaps"]
+PORTS = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"]
 PASSWORD = re.compile(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}")
 passed = failed = 0
 
@@ -138,7 +138,7 @@ def people_and_devices(box):
         check(f"user add {address[:20]} is refused", told.returncode in (1, 2) and why in told.stderr, told)
     users = box.json("user", "list")
     check("user list", [(user["account"], user["addresses"], user["devices"]) for user in users] == [(1, ["ann@home.test"], 0), (2, ["bob@two.test"], 0)], users)
-    check("user list is also for people", re.search(r"^1 +ann@home.test +0$", box.run("user", "list").stdout, re.M) is not None)
+    check("user list is also for people", re.search(r"^1 +ann@home.test +0 +0.0 KiB", box.run("user", "list").stdout, re.M) is not None)
 
     added = box.run("device", "add", "ann@home.test", "Ann's phone")
     check("device add prints the password and nothing else", PASSWORD.fullmatch(added.stdout.strip()) and "Ann's phone" in added.stderr, added)

@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import zlib
 
 from house import CLEAR, Box, check, finish
 
@@ -131,6 +132,59 @@ def neomutt_checks(box, home):
     check("neomutt reads, flags one and deletes one", fine)
     if not fine:
         print(run.stdout.decode(errors="replace")[-2000:])
+
+
+class Deflated:
+    """A socket of imaplib's with RFC 4978 between, whose client flushes partially."""
+
+    def __init__(self, sock):
+        self.sock, self.inflater = sock, zlib.decompressobj(-15)
+        self.deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+        self.received = b""
+
+    def send(self, data):
+        self.sock.sendall(self.deflater.compress(data) + self.deflater.flush(zlib.Z_PARTIAL_FLUSH))
+
+    def more(self):
+        self.received += self.inflater.decompress(self.sock.recv(65536))
+
+    def readline(self):
+        while b"\n" not in self.received:
+            self.more()
+        line, _, self.received = self.received.partition(b"\n")
+        return line + b"\n"
+
+    def read(self, size):
+        while len(self.received) < size:
+            self.more()
+        data, self.received = self.received[:size], self.received[size:]
+        return data
+
+
+def deflate_checks(box):
+    session = login(box)
+    check("COMPRESS=DEFLATE is announced", "COMPRESS=DEFLATE" in session.capabilities)
+    imaplib.Commands["COMPRESS"] = ("AUTH", "SELECTED")
+    check("COMPRESS", session._simple_command("COMPRESS", "DEFLATE")[0] == "OK")
+    wire = Deflated(session.sock)
+    session.send, session.readline, session.read = wire.send, wire.readline, wire.read
+    check("a deflated session goes on", session.select("INBOX")[0] == "OK")
+    count = int(session.select("INBOX")[1][0])
+    _, found = session.fetch("1:*", "(FLAGS ENVELOPE BODY.PEEK[])")
+    check("and brings every message", len([item for item in found if isinstance(item, tuple)]) == count)
+    code, text = session._simple_command("COMPRESS", "DEFLATE")
+    check("a second time is refused", code == "NO" and b"COMPRESSIONACTIVE" in text[0])
+    text = b"Subject: deflated\r\n\r\n" + b"all work and no play\r\n" * 20000
+    check("a large APPEND", session.append("Drafts", None, None, text)[0] == "OK")
+    session.send(b"x IDLE\r\n")
+    session.readline()
+    time.sleep(6)
+    deliver(box, ["after-a-rest"])
+    check("IDLE is heard after the connection has rested", b"EXISTS" in session.readline())
+    session.readline()
+    session.send(b"DONE\r\n")
+    session.readline()
+    session.logout()
 
 
 def guessing(box):
@@ -295,6 +349,7 @@ def main():
         neomutt_checks(box, home)
         mbsync_checks(box, home)
         idle_checks(box)
+        deflate_checks(box)
         guessing(box)
         before = on_the_maildir(box, home)
         code, seconds, talk = box.stop()

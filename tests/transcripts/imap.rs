@@ -1,9 +1,10 @@
 //! An IMAP server with a real store in a folder of its own. Ann (ann@example.org, password `right`) has the mailboxes of
 //! every account. Words: `given logged in` (the greeting and a login are over), `given INBOX 3 messages`,
 //! `given mailbox Work/2026`, `given Archive message nested` (a file of `messages/`), `given clear text`,
-//! `given no certificate`, `given login fails`, `given command size 1000`, `given message size 1000`;
+//! `given no certificate`, `given login fails`, `given command size 1000`, `given message size 1000`,
+//! `given no patience` (the client is told at once of work that goes on);
 //! `-- changed` tells every session that the account has changed, `-- deliver nested` brings a file of `messages/` into
-//! INBOX and tells them, `-- stop` is the shutdown, `-- uploads 0` holds that no half message lies in the Maildir.
+//! INBOX and tells them, `-- settle` lets file names and index follow, `-- stop` is the shutdown, `-- uploads 0` holds that no half message lies in the Maildir.
 
 use super::mailroom::{Mailroom, message, plain, right};
 use super::wire::Protocol;
@@ -63,6 +64,7 @@ impl World {
                 self.setup.limits.command_len_max = size.parse().unwrap();
                 self.setup.limits.stranger_command_len_max = size.parse().unwrap();
             }
+            ["no", "patience"] => self.setup.limits.still_working_wait = std::time::Duration::ZERO,
             ["message", "size", size] => {
                 self.setup.limits.message_size_max = size.parse().unwrap();
             }
@@ -139,6 +141,10 @@ impl Protocol for World {
         match word.split_once(' ') {
             None if word == "stop" => Ok(vec![News::Shutdown]),
             None if word == "changed" => Ok(vec![News::Changed]),
+            None if word == "settle" => {
+                self.room.account().settle().wait().unwrap().unwrap();
+                Ok(Vec::new())
+            }
             Some(("deliver", name)) => {
                 self.room.deliver("INBOX", &message(name));
                 Ok(vec![News::Changed])

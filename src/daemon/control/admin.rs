@@ -1,12 +1,13 @@
 //! Does what is asked over the control socket. Blocks: it speaks to the registry and moves folders.
 
 use super::wire::{
-    Answer, Device, NewDevice, PortAt, Request, Revoked, Status, User, UserAdded, UserRemoved,
+    AliasTo, Answer, Device, DomainRow, NewDevice, PortAt, Quota, Request, Revoked, Status, User,
+    UserAdded, UserRemoved,
 };
 use crate::base::AccountId;
 use crate::mail::{Address, Domain};
 use crate::net;
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{Registry, RegistryError, Standing};
 use crate::sasl::device::DevicePassword;
 use crate::store::Store;
 use openssl::rand::rand_bytes;
@@ -79,6 +80,19 @@ impl Admin {
             Request::DeviceList { user } => self.device_list(&user).and_then(value),
             Request::DeviceAdd { user, name } => self.device_add(&user, name).and_then(value),
             Request::DeviceRevoke { user, id } => self.device_revoke(&user, id).and_then(value),
+            Request::UserSet { address, enabled, quota } => {
+                self.user_set(&address, enabled, quota).and_then(value)
+            }
+            Request::AliasList => self.alias_list().and_then(value),
+            Request::AliasAdd { alias, user } => self.alias_add(&alias, &user).and_then(value),
+            Request::AliasRemove { alias, user } => {
+                self.alias_remove(&alias, user.as_deref()).and_then(value)
+            }
+            Request::DomainList => self.domain_list().and_then(value),
+            Request::DomainAdd { domain, catch_all } => {
+                self.domain_add(&domain, catch_all.as_deref()).and_then(value)
+            }
+            Request::DomainRemove { domain } => self.domain_remove(&domain).and_then(value),
         };
         match done {
             Ok(value) => Answer::Done(value),
@@ -117,22 +131,20 @@ impl Admin {
         let mut users = Vec::new();
         for person in self.registry.people()? {
             let devices = self.registry.devices(person.account)?.len();
-            users.push(User { account: person.account.0, addresses: person.addresses, devices });
+            let enabled = person.standing == Standing::Enabled;
+            let (account, addresses) = (person.account.0, person.addresses);
+            let used = self.store.account(person.account).mailboxes();
+            // An account that cannot be opened is still somebody's.
+            let used = used.map_or(0, |mailboxes| mailboxes.bytes());
+            let quota = person.quota;
+            users.push(User { account, addresses, devices, enabled, quota, used });
         }
         Ok(users)
     }
 
     fn user_add(&self, text: &str) -> Result<UserAdded, No> {
         let address = address(text)?;
-        if !self.facts.domains.contains(address.domain()) {
-            let ours: Vec<&str> = self.facts.domains.iter().map(Domain::as_str).collect();
-            return Err(No::Refused(format!(
-                "{} is not a domain of this box, so mail for {address} would not come here. Its domains are {}; more \
-                 are added to `domains` in pillarbox.toml",
-                address.domain(),
-                ours.join(", ")
-            )));
-        }
+        self.must_be_ours(&address)?;
         if address.detail().is_some() {
             return Err(No::Refused(format!(
                 "{address} belongs to {}@{} by its +: nobody can be added with it",
@@ -145,6 +157,138 @@ impl Admin {
         let account = self.registry.add_person(&address, salt, net::now())?;
         log::info!("control user={address} account={account} added");
         Ok(UserAdded { account: account.0, address: address.to_string() })
+    }
+
+    fn must_be_ours(&self, address: &Address) -> Result<(), No> {
+        let mut ours: Vec<String> = self.domain_list()?.into_iter().map(|row| row.domain).collect();
+        if ours.iter().any(|domain| domain == address.domain().as_str()) {
+            return Ok(());
+        }
+        ours.sort();
+        Err(No::Refused(format!(
+            "{} is not a domain of this box, so mail for {address} would not come here. Its domains are {}; `pillarbox \
+             domain add {}` makes it one",
+            address.domain(),
+            ours.join(", "),
+            address.domain()
+        )))
+    }
+
+    fn user_set(
+        &self,
+        text: &str,
+        enabled: Option<bool>,
+        quota: Option<Quota>,
+    ) -> Result<User, No> {
+        let (address, account) = self.person(text)?;
+        if let Some(enabled) = enabled {
+            let standing = if enabled { Standing::Enabled } else { Standing::Disabled };
+            self.registry.set_standing(account, standing)?;
+            if !enabled {
+                (self.end_sessions)(account);
+            }
+        }
+        if let Some(quota) = quota {
+            let bytes = match quota {
+                Quota::None => None,
+                Quota::Bytes(bytes) => Some(bytes),
+            };
+            self.registry.set_quota(account, bytes)?;
+            self.store.account(account).set_quota(bytes);
+        }
+        log::info!("control user={address} enabled={enabled:?} quota={quota:?}");
+        let users = self.user_list()?;
+        let user = users.into_iter().find(|user| user.account == account.0);
+        user.ok_or_else(|| RegistryError::Nobody(address.to_string()).into())
+    }
+
+    fn alias_list(&self) -> Result<Vec<AliasTo>, No> {
+        let aliases = self.registry.aliases()?.into_iter();
+        Ok(aliases.map(|alias| AliasTo { alias: alias.address, users: alias.people }).collect())
+    }
+
+    fn alias(&self, alias: &Address) -> Result<AliasTo, No> {
+        let name = alias.to_string().to_lowercase();
+        let left = self.alias_list()?.into_iter().find(|row| row.alias == name);
+        Ok(left.unwrap_or(AliasTo { alias: name, users: Vec::new() }))
+    }
+
+    fn alias_add(&self, alias: &str, user: &str) -> Result<AliasTo, No> {
+        let (alias, user) = (address(alias)?, address(user)?);
+        self.must_be_ours(&alias)?;
+        self.registry.add_alias(&alias, &user)?;
+        log::info!("control alias={alias} to={user} added");
+        self.alias(&alias)
+    }
+
+    fn alias_remove(&self, alias: &str, user: Option<&str>) -> Result<AliasTo, No> {
+        let alias = address(alias)?;
+        let user = user.map(address).transpose()?;
+        if !self.registry.remove_alias(&alias, user.as_ref())? {
+            let to = user.map_or_else(String::new, |user| format!(" to {user}"));
+            return Err(No::Refused(format!(
+                "there is no alias {alias}{to}; `pillarbox alias list` shows them"
+            )));
+        }
+        log::info!("control alias={alias} removed");
+        self.alias(&alias)
+    }
+
+    /// Those of the settings and those that were added.
+    fn domain_list(&self) -> Result<Vec<DomainRow>, No> {
+        let added = self.registry.domains()?;
+        let fixed = |name: &str| self.facts.domains.iter().any(|domain| domain.as_str() == name);
+        let mut rows: Vec<DomainRow> = (added.into_iter())
+            .map(|row| DomainRow {
+                in_settings: fixed(&row.domain),
+                domain: row.domain,
+                catch_all: row.catch_all,
+            })
+            .collect();
+        for domain in &self.facts.domains {
+            if rows.iter().all(|row| row.domain != domain.as_str()) {
+                let domain = domain.to_string();
+                rows.push(DomainRow { domain, catch_all: None, in_settings: true });
+            }
+        }
+        rows.sort_by(|a, b| a.domain.cmp(&b.domain));
+        Ok(rows)
+    }
+
+    fn domain_row(&self, domain: &Domain) -> Result<DomainRow, No> {
+        let row = self.domain_list()?.into_iter().find(|row| row.domain == domain.as_str());
+        let gone = DomainRow { domain: domain.to_string(), catch_all: None, in_settings: false };
+        Ok(row.unwrap_or(gone))
+    }
+
+    fn domain_add(&self, text: &str, catch_all: Option<&str>) -> Result<DomainRow, No> {
+        let domain = domain(text)?;
+        let catch_all = catch_all.map(address).transpose()?;
+        self.registry.add_domain(&domain, catch_all.as_ref())?;
+        log::info!("control domain={domain} added");
+        self.domain_row(&domain)
+    }
+
+    fn domain_remove(&self, text: &str) -> Result<DomainRow, No> {
+        let domain = domain(text)?;
+        let inside = |address: &String| address.ends_with(&format!("@{domain}"));
+        if let Some(user) =
+            self.user_list()?.into_iter().flat_map(|user| user.addresses).find(inside)
+        {
+            return Err(No::Refused(format!(
+                "{user} has an address in {domain}; mail for it would be refused. Remove the user first"
+            )));
+        }
+        if !self.registry.remove_domain(&domain)? {
+            let why = if self.facts.domains.contains(&domain) {
+                "stands in pillarbox.toml; take it out there and restart"
+            } else {
+                "is not a domain of this box; `pillarbox domain list` shows them"
+            };
+            return Err(No::Refused(format!("{domain} {why}")));
+        }
+        log::info!("control domain={domain} removed");
+        self.domain_row(&domain)
     }
 
     /// First nobody can log in or get mail any more, then the mail is moved: cut off between, it lies where it was.
@@ -220,6 +364,13 @@ impl Admin {
 fn address(text: &str) -> Result<Address, No> {
     Address::parse(text.as_bytes())
         .map_err(|error| No::Refused(format!("{}: {error}", crate::base::Quoted(text.as_bytes()))))
+}
+
+fn domain(text: &str) -> Result<Domain, No> {
+    let named = Domain::parse(text).filter(|domain| !domain.as_str().starts_with('['));
+    named.ok_or_else(|| {
+        No::Refused(format!("{} is no domain", crate::base::Quoted(text.as_bytes())))
+    })
 }
 
 fn value(done: impl Serialize) -> Result<serde_json::Value, No> {

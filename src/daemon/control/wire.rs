@@ -21,6 +21,13 @@ pub enum Request {
     DeviceList { user: String },
     DeviceAdd { user: String, name: Option<String> },
     DeviceRevoke { user: String, id: i64 },
+    AliasList,
+    AliasAdd { alias: String, user: String },
+    AliasRemove { alias: String, user: Option<String> },
+    DomainList,
+    DomainAdd { domain: String, catch_all: Option<String> },
+    DomainRemove { domain: String },
+    UserSet { address: String, enabled: Option<bool>, quota: Option<Quota> },
 }
 
 /// What the server says to it.
@@ -51,6 +58,40 @@ pub struct User {
     pub addresses: Vec<String>,
     /// How many there are.
     pub devices: usize,
+    /// May the person log in?
+    pub enabled: bool,
+    /// Bytes of mail that the person may have; none: as the disk has room.
+    pub quota: Option<u64>,
+    /// Bytes of mail that the person has.
+    pub used: u64,
+}
+
+/// How much mail someone may have.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quota {
+    /// As the disk has room.
+    None,
+    /// So many bytes.
+    Bytes(u64),
+}
+
+/// One of the list that answers `AliasList`; what `AliasAdd` and `AliasRemove` leave.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct AliasTo {
+    pub alias: String,
+    pub users: Vec<String>,
+}
+
+/// One of the list that answers `DomainList`; what `DomainAdd` and `DomainRemove` were about.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct DomainRow {
+    pub domain: String,
+    pub catch_all: Option<String>,
+    /// It stands in the settings, so that no command removes it.
+    pub in_settings: bool,
 }
 
 /// Of `UserRemove`.

@@ -14,6 +14,8 @@ pub enum Action {
     Logout,
     /// TLS from here on.
     StartTls,
+    /// Both directions are deflated from here on.
+    Compress,
     /// A SASL exchange, with its initial response.
     Authenticate(&'static Mechanism, Option<Vec<u8>>),
     /// LOGIN.

@@ -52,6 +52,9 @@ fn run(
     let target = session.account.mailboxes()?.named(to).map(|mailbox| mailbox.id);
     let target = target
         .ok_or(Completion::no("There is no such mailbox; create it first").code("TRYCREATE"))?;
+    if way == Way::Copy {
+        session.account.room(0)?;
+    }
     let selected = session.opened()?;
     if way == Way::Move && selected.access == Access::ReadOnly {
         return Err(Completion::no("The mailbox is open to look only").code("NOPERM"));

@@ -11,7 +11,7 @@ use crate::imap::selected::Access;
 use crate::imap::sequence_set::{Numbers, SequenceSet, members};
 use crate::imap::session::Session;
 use crate::maildir::{Flags, ModSeq, Uid, UidSet};
-use crate::store::{FlagsRequest, Mode};
+use crate::store::{FlagsRequest, Mode, StoreError};
 use std::sync::Arc;
 
 /// Messages of one piece for which the disk is asked, and files that it may hold open.
@@ -36,17 +36,15 @@ fn read_fetch(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
     args.space()?;
     let mut items = read_items(args)?;
     let mut changed_since = None;
-    if args.eat(b' ') {
-        args.list(|args| {
-            if !args.word("CHANGEDSINCE") {
-                return Err(Completion::bad("FETCH has the modifier CHANGEDSINCE only"));
-            }
-            args.space()?;
-            // Quirk(iOS 16.5): sends 0, which the grammar has not.
-            changed_since = Some(ModSeq(args.number64()?));
-            Ok(())
-        })?;
-    }
+    args.modifiers(|args| {
+        if !args.word("CHANGEDSINCE") {
+            return Err(Completion::bad("FETCH has the modifier CHANGEDSINCE only"));
+        }
+        args.space()?;
+        // Quirk(iOS 16.5): sends 0, which the grammar has not.
+        changed_since = Some(ModSeq(args.number64()?));
+        Ok(())
+    })?;
     args.end()?;
     if changed_since.is_some() && !items.contains(&Item::ModSeq) {
         items.push(Item::ModSeq);
@@ -68,8 +66,9 @@ struct Fetch {
     next: Uid,
     seen: Marking,
     rows: Rows,
-    /// A message was not there any more.
-    missing: bool,
+    numbers: Numbers,
+    /// What the client is told at the end if a message could not be had.
+    refused: Option<Completion>,
 }
 
 /// Whether the messages become `\Seen`.
@@ -105,11 +104,20 @@ fn begin(
     } else {
         Marking::Not
     };
-    let need = Need::of(&items);
+    let need = Need::of(&items, session.condstore);
     let items = items.into();
     Ok(go_on(
         session,
-        Fetch { items, need, uids, next: Uid(1), seen, rows: Rows::default(), missing: false },
+        Fetch {
+            items,
+            need,
+            uids,
+            next: Uid(1),
+            seen,
+            rows: Rows::default(),
+            numbers,
+            refused: None,
+        },
     ))
 }
 
@@ -149,12 +157,10 @@ fn mark(session: &mut Session, mut fetch: Fetch) -> Next {
     };
     when_done(session.account.store_flags(request), move |session, done| {
         match done {
-            Ok(_) => {
-                if let Err(refused) = know_seen(session, &unseen) {
-                    return Next::Done(refused);
-                }
-                fetch.need.marked = unseen;
-            }
+            Ok(_) => match know_seen(session, &unseen) {
+                Ok(marked) => fetch.need.marked = marked,
+                Err(refused) => return Next::Done(refused),
+            },
             Err(error) => {
                 // A disk that takes no changes is no reason not to read.
                 log::warn!("service=imap not marked as seen: {error}");
@@ -165,11 +171,14 @@ fn mark(session: &mut Session, mut fetch: Fetch) -> Next {
     })
 }
 
-fn know_seen(session: &mut Session, uids: &UidSet) -> Result<(), Completion> {
-    let (_, mailbox) = session.opened_mailbox()?;
+/// Those that are still there.
+fn know_seen(session: &mut Session, uids: &UidSet) -> Result<UidSet, Completion> {
+    let (mailboxes, mailbox) = session.opened_mailbox()?;
     let newest = session.account.array(&mailbox)?;
-    session.opened()?.know(&newest, uids, |_, _| true);
-    Ok(())
+    if let Session { selected: Some(selected), out, .. } = session {
+        selected.know(&mailboxes, &newest, uids, out);
+    }
+    Ok(newest.within(uids).map(|entry| entry.uid).collect())
 }
 
 fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
@@ -191,11 +200,25 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
         count += 1;
         let mut message =
             Message { account, mailbox: &mailbox, selected, seq, entry, rows: &mut fetch.rows };
-        match message.write(out, &fetch.items, &fetch.need, &fetch.uids) {
+        let mut written = message.write(out, &fetch.items, &fetch.need, &fetch.uids);
+        if matches!(written, Err(StoreError::NoMessage))
+            && message.rows.renew(account, mailbox.id, entry.uid).is_ok()
+        {
+            written = message.write(out, &fetch.items, &fetch.need, &fetch.uids);
+        }
+        match written {
             Ok(opened) => files += opened,
+            // What another session expunged in the meantime cannot be had (RFC 2180 §4.1.2). A UID that is not there is
+            // no fault of anybody's (RFC 3501 §6.4.8).
+            Err(StoreError::NoMessage) if fetch.numbers == Numbers::Uid => {}
+            Err(StoreError::NoMessage) => {
+                let gone = Completion::no("Some of the messages are gone").code("EXPUNGEISSUED");
+                fetch.refused.get_or_insert(gone);
+            }
             Err(error) => {
-                log::debug!("service=imap uid={} not fetched: {error}", entry.uid);
-                fetch.missing = true;
+                log::error!("service=imap uid={} not fetched: {error}", entry.uid);
+                let text = "Some of the messages cannot be read; see the server's log";
+                fetch.refused = Some(Completion::no(text).code("SERVERBUG"));
             }
         }
     }
@@ -205,10 +228,6 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
             let job: Job = Box::new(move |session| go_on(session, fetch));
             Next::More(job)
         }
-        // RFC 2180 §4.1.2: what another session expunged in the meantime cannot be had.
-        None if fetch.missing => Next::Done(
-            Completion::no("Some of the messages are gone or cannot be read").code("EXPUNGEISSUED"),
-        ),
-        None => Next::Done(Completion::ok("Fetched")),
+        None => Next::Done(fetch.refused.unwrap_or(Completion::ok("Fetched"))),
     })
 }

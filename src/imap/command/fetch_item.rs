@@ -75,6 +75,8 @@ pub enum Label {
 const ITEMS_MAX: usize = 100;
 const FIELDS_MAX: usize = 200;
 const DEPTH_MAX: usize = 100;
+/// Sections of chosen fields in one command: each may be as long as a header, and is put together in memory.
+const CHOSEN_MAX: usize = 8;
 
 /// One item, a macro, or a list of items.
 pub fn read_items(args: &mut Args<'_>) -> Parsed<Vec<Item>> {
@@ -82,6 +84,12 @@ pub fn read_items(args: &mut Args<'_>) -> Parsed<Vec<Item>> {
         let items = args.list(read_item)?;
         if items.is_empty() || items.len() > ITEMS_MAX {
             return Err(Completion::bad("FETCH takes between 1 and 100 items"));
+        }
+        let is_chosen =
+            |item: &&Item| matches!(item, Item::Section(Section { what: What::Fields(..), .. }));
+        if items.iter().filter(is_chosen).count() > CHOSEN_MAX {
+            let text = "FETCH takes at most 8 sections of chosen header fields";
+            return Err(Completion::no(text).code("LIMIT"));
         }
         return Ok(items);
     }
@@ -131,7 +139,8 @@ fn read_section(args: &mut Args<'_>, seen: Seen) -> Parsed<Section> {
     args.expect(b'[')?;
     let mut number = Vec::new();
     let mut what = What::Part(SectionPart::Body);
-    while args.peek() != Some(b']') {
+    // `BODY[1.]` names nothing: behind a dot something comes.
+    while !number.is_empty() || args.peek() != Some(b']') {
         if args.peek().is_some_and(|b| b.is_ascii_digit()) {
             let index = args.number()?;
             if index == 0 || number.len() >= DEPTH_MAX {
@@ -253,6 +262,9 @@ mod tests {
             "BODY[0]",
             "BODY[MIME]",
             "BODY[1",
+            "BODY[1.]",
+            "BODY[.1]",
+            "BODY[1..2]",
             "BODY[]<1>",
             "BODY[]<1.0>",
             "BODY[X]",

@@ -4,7 +4,7 @@
 use super::fetch_item::{Item, Section, What};
 use crate::base::Timestamp;
 use crate::imap::rows::Rows;
-use crate::imap::selected::Selected;
+use crate::imap::selected::{Condstore, Selected};
 use crate::imap::structure::{Form, write_envelope, write_structure};
 use crate::imap::writer::Writer;
 use crate::mail::header::{HEADER_LEN_MAX, select};
@@ -26,13 +26,15 @@ enum Depth {
 #[derive(Debug)]
 pub struct Need {
     depth: Depth,
-    /// These have become `\Seen` by this command: their flags are told if nobody asked for them.
+    /// These have become `\Seen` by this command.
     pub marked: UidSet,
+    /// Told of those that have, whether it was asked for or not.
+    of_marked: &'static [Item],
 }
 
 impl Need {
-    /// For these items.
-    pub fn of(items: &[Item]) -> Self {
+    /// For these items; who knows MODSEQ is told the new one with the new flags (RFC 7162 §3.1, §3.2.4).
+    pub fn of(items: &[Item], condstore: Condstore) -> Self {
         let depth = |item: &Item| match item {
             Item::Flags | Item::Uid | Item::ModSeq => Depth::Memory,
             Item::InternalDate | Item::Size => Depth::Row,
@@ -40,7 +42,11 @@ impl Need {
             Item::Section(_) => Depth::Text,
         };
         let depth = items.iter().map(depth).max().unwrap_or(Depth::Memory);
-        Self { depth, marked: UidSet::default() }
+        let of_marked: &[Item] = match condstore {
+            Condstore::Unaware => &[Item::Flags],
+            Condstore::Aware => &[Item::Uid, Item::ModSeq, Item::Flags],
+        };
+        Self { depth, marked: UidSet::default(), of_marked }
     }
 
     /// Must more than memory be looked at?
@@ -85,8 +91,8 @@ impl Message<'_> {
         let mut answer = Writer::default();
         answer.text("* ").number(self.seq).text(" FETCH ");
         let mut wrong = None;
-        let told = need.marked.contains(self.entry.uid) && !items.contains(&Item::Flags);
-        let told = told.then_some(&Item::Flags);
+        let told = if need.marked.contains(self.entry.uid) { need.of_marked } else { &[] };
+        let told = told.iter().filter(|item| !items.contains(item));
         answer.list(items.iter().chain(told), |answer, item| {
             if let Err(error) = self.item(answer, item, &found) {
                 wrong = Some(error);

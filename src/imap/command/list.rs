@@ -2,13 +2,15 @@
 
 use super::action::Action;
 use crate::imap::args::{Args, Parsed};
-use crate::imap::job::Next;
-use crate::imap::list_pattern::ListPattern;
+use crate::imap::job::{Job, Next};
+use crate::imap::list_pattern::{Fit, ListPattern};
 use crate::imap::response::Completion;
+use crate::imap::session::Session;
 use crate::imap::writer::Writer;
 use crate::maildir::MailboxName;
 use crate::store::Mailboxes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
+use std::sync::Arc;
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +48,14 @@ fn read(args: &mut Args<'_>, kind: Kind) -> Parsed<Action> {
             Ok(mailboxes) => mailboxes,
             Err(error) => return Next::Done(error.into()),
         };
-        match kind {
-            Kind::List => list(&mut session.out, &mailboxes, &pattern),
-            Kind::Lsub => lsub(&mut session.out, &mailboxes, &pattern),
-        }
-        Next::Done(done)
+        let candidates = match kind {
+            Kind::List => all(&mailboxes),
+            Kind::Lsub => {
+                mailboxes.subscriptions.iter().map(|name| (name.clone(), Is::Itself)).collect()
+            }
+        };
+        let (candidates, fitting) = (candidates.into_iter(), BTreeMap::new());
+        go_on(session, Listing { kind, pattern, mailboxes, candidates, fitting })
     })))
 }
 
@@ -61,33 +66,61 @@ enum Is {
     Above,
 }
 
-/// Mailboxes that fit, and levels above others that fit though no mailbox has that name.
-fn list(out: &mut Writer, mailboxes: &Mailboxes, pattern: &ListPattern) {
-    let mut names: BTreeMap<MailboxName, Is> = BTreeMap::new();
+/// Mailboxes, and levels above others though no mailbox has that name.
+fn all(mailboxes: &Mailboxes) -> BTreeMap<MailboxName, Is> {
+    let mut names = BTreeMap::new();
     for mailbox in mailboxes.iter() {
         names.insert(mailbox.name.clone(), Is::Itself);
         for above in ancestors(&mailbox.name) {
             names.entry(above).or_insert(Is::Above);
         }
     }
-    for (name, is) in names.iter().filter(|(name, _)| pattern.fits(name.as_str())) {
-        write(out, "LIST", mailboxes, name, *is);
-    }
+    names
 }
 
-/// Subscribed names that fit; of one that does not, the nearest level above it that does (RFC 3501 §6.3.9).
-fn lsub(out: &mut Writer, mailboxes: &Mailboxes, pattern: &ListPattern) {
-    let mut names: BTreeMap<MailboxName, Is> = BTreeMap::new();
-    for name in mailboxes.subscriptions.iter() {
-        if pattern.fits(name.as_str()) {
-            names.insert(name.clone(), Is::Itself);
-        } else if let Some(above) = ancestors(name).find(|above| pattern.fits(above.as_str())) {
-            names.entry(above).or_insert(Is::Above);
+/// What is left to be compared and to be told.
+struct Listing {
+    kind: Kind,
+    pattern: ListPattern,
+    mailboxes: Arc<Mailboxes>,
+    candidates: btree_map::IntoIter<MailboxName, Is>,
+    fitting: BTreeMap<MailboxName, Is>,
+}
+
+/// Steps of one turn on the thread; then others have theirs.
+const TURN_MAX: usize = 500_000;
+
+fn go_on(session: &mut Session, mut listing: Listing) -> Next {
+    let mut spent = 0;
+    while spent < TURN_MAX
+        && let Some((name, is)) = listing.candidates.next()
+    {
+        spent += listing.pattern.cost(name.as_str());
+        match (listing.kind, listing.pattern.fit(name.as_str())) {
+            (_, Fit::Whole) => {
+                listing.fitting.insert(name, is);
+            }
+            // RFC 3501 §6.3.9: of a subscribed name that does not fit, the nearest level above it that does.
+            (Kind::Lsub, Fit::Above(level)) => {
+                let level = ancestors(&name).find(|above| above.as_str() == level);
+                if let Some(level) = level {
+                    listing.fitting.entry(level).or_insert(Is::Above);
+                }
+            }
+            (Kind::List, Fit::Above(_)) | (_, Fit::Not) => {}
         }
     }
-    for (name, is) in &names {
-        write(out, "LSUB", mailboxes, name, *is);
+    while listing.candidates.len() == 0
+        && !session.out.is_full()
+        && let Some((name, is)) = listing.fitting.pop_first()
+    {
+        write(&mut session.out, listing.kind, &listing.mailboxes, &name, is);
     }
+    if listing.candidates.len() == 0 && listing.fitting.is_empty() {
+        return Next::Done(Completion::ok("That is all"));
+    }
+    let job: Job = Box::new(move |session| go_on(session, listing));
+    Next::More(job)
 }
 
 /// The levels above a name, the nearest first.
@@ -95,10 +128,14 @@ fn ancestors(name: &MailboxName) -> impl Iterator<Item = MailboxName> {
     std::iter::successors(name.parent(), MailboxName::parent)
 }
 
-fn write(out: &mut Writer, word: &str, mailboxes: &Mailboxes, name: &MailboxName, is: Is) {
+fn write(out: &mut Writer, kind: Kind, mailboxes: &Mailboxes, name: &MailboxName, is: Is) {
     let mailbox = mailboxes.named(name);
+    let word = match kind {
+        Kind::List => "LIST",
+        Kind::Lsub => "LSUB",
+    };
     let mut attributes = Vec::new();
-    if is == Is::Above || (mailbox.is_none() && word == "LIST") {
+    if is == Is::Above || (mailbox.is_none() && kind == Kind::List) {
         attributes.push("\\Noselect");
     }
     let has_children = is == Is::Above || mailboxes.has_children(name);

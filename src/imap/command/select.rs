@@ -26,16 +26,14 @@ fn read(args: &mut Args<'_>, access: Access) -> Parsed<Action> {
     // RFC 3501 §6.3.1: a SELECT that fails leaves no mailbox selected, one with such a name too.
     let name = args.mailbox();
     let mut condstore = false;
-    if args.eat(b' ') {
-        args.list(|args| {
-            condstore |= args.word("CONDSTORE");
-            if condstore {
-                Ok(())
-            } else {
-                Err(Completion::bad("SELECT has the parameter CONDSTORE only"))
-            }
-        })?;
-    }
+    args.modifiers(|args| {
+        condstore = true;
+        if args.word("CONDSTORE") {
+            Ok(())
+        } else {
+            Err(Completion::bad("SELECT has the parameter CONDSTORE only"))
+        }
+    })?;
     args.end()?;
     if let Err(error) = &name
         && error.code.is_none()
@@ -43,7 +41,10 @@ fn read(args: &mut Args<'_>, access: Access) -> Parsed<Action> {
         return Err(error.clone());
     }
     Ok(Action::Work(Box::new(move |session| {
-        session.selected = None;
+        if session.selected.take().is_some() {
+            // RFC 7162 §3.2.11: what comes behind it is of no mailbox, or of the next one.
+            session.out.text("* OK [CLOSED] Closed, nothing expunged\r\n");
+        }
         if condstore {
             session.becomes_aware();
         }

@@ -5,11 +5,11 @@ use crate::imap::args::{Args, Parsed};
 use crate::imap::flag_text::FlagNames;
 use crate::imap::job::{Job, Next, when_done};
 use crate::imap::response::Completion;
-use crate::imap::selected::{Access, Condstore};
+use crate::imap::selected::{Access, Condstore, Selected};
 use crate::imap::sequence_set::{Numbers, SequenceSet, members};
 use crate::imap::session::Session;
 use crate::maildir::{FlagEdit, Flags, ModSeq, Uid, UidSet};
-use crate::store::{FlagsRequest, Mode, Stored};
+use crate::store::{Array, Entry, FlagsRequest, Mode, Stored};
 
 /// What a client wants to hear of the new flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,27 +44,23 @@ pub fn read_uid(args: &mut Args<'_>) -> Parsed<Action> {
 fn read_store(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
     args.space()?;
     let set = args.sequence_set()?;
-    args.space()?;
     let mut unchanged_since = None;
-    if args.peek() == Some(b'(') {
-        args.list(|args| {
-            if !args.word("UNCHANGEDSINCE") {
-                return Err(Completion::bad("STORE has the modifier UNCHANGEDSINCE only"));
-            }
-            args.space()?;
-            unchanged_since = Some(ModSeq(args.number64()?));
-            Ok(())
-        })?;
+    args.modifiers(|args| {
+        if !args.word("UNCHANGEDSINCE") {
+            return Err(Completion::bad("STORE has the modifier UNCHANGEDSINCE only"));
+        }
         args.space()?;
-    }
-    let mode = match args.peek() {
-        Some(b'+') => Mode::Add,
-        Some(b'-') => Mode::Remove,
-        _ => Mode::Replace,
+        unchanged_since = Some(ModSeq(args.number64()?));
+        Ok(())
+    })?;
+    args.space()?;
+    let mode = if args.eat(b'+') {
+        Mode::Add
+    } else if args.eat(b'-') {
+        Mode::Remove
+    } else {
+        Mode::Replace
     };
-    if mode != Mode::Replace {
-        args.take_while(|b| b == b'+' || b == b'-');
-    }
     let answering = if args.word("FLAGS.SILENT") {
         Answering::Silent
     } else if args.word("FLAGS") {
@@ -101,7 +97,7 @@ fn run(session: &mut Session, store: Store) -> Result<Next, Completion> {
         cause,
     };
     Ok(when_done(session.account.store_flags(request), move |session, done| match done {
-        Ok(stored) => finish(session, &store, &uids, stored).unwrap_or_else(Next::Done),
+        Ok(stored) => finish(session, &store, &uids, &stored).unwrap_or_else(Next::Done),
         Err(error) => Next::Done(error.into()),
     }))
 }
@@ -112,14 +108,13 @@ fn finish(
     session: &mut Session,
     store: &Store,
     uids: &UidSet,
-    stored: Stored,
+    stored: &Stored,
 ) -> Result<Next, Completion> {
     let (mailboxes, mailbox) = session.opened_mailbox()?;
     let newest = session.account.array(&mailbox)?;
     let Session { selected: Some(selected), out, condstore, .. } = session else {
         return Err(Completion::bad("No mailbox is selected"));
     };
-    selected.learn_keywords(&mailboxes, out);
     let keywords = store.names.keywords.iter().filter_map(|name| mailboxes.text.keyword(name));
     let flags = keywords.fold(store.names.flags, Flags::union);
     let edit = match store.mode {
@@ -127,38 +122,107 @@ fn finish(
         Mode::Remove => FlagEdit::Remove(flags),
         Mode::Replace => FlagEdit::Set(flags),
     };
-    let known = mailboxes.text.known();
-    selected.know(&newest, uids, |before, now| {
-        let expected = edit.apply(before.flags, known) == now.flags;
-        (expected || store.answering == Answering::Flags) && !stored.modified.contains(now.uid)
-    });
-    let form = match (store.answering, *condstore) {
-        (Answering::Flags, _) => Form::Flags,
-        (Answering::Silent, Condstore::Aware) => Form::ModSeq,
-        (Answering::Silent, Condstore::Unaware) => Form::Nothing,
-    };
-    let told = match (form, store.unchanged_since) {
-        (Form::Nothing, _) => UidSet::default(),
-        (Form::ModSeq, None) => stored.changed,
-        (Form::Flags | Form::ModSeq, _) => members(&selected.view, uids, Uid(1))
-            .map(|(_, entry)| entry.uid)
-            .filter(|uid| !stored.modified.contains(*uid))
-            .collect(),
-    };
-    let completion = Completion::ok("Stored");
-    let completion = if stored.modified.is_empty() {
-        completion
-    } else {
-        let modified = match store.numbers {
-            Numbers::Uid => stored.modified,
-            Numbers::Sequence => {
-                selected.sequence_numbers(&stored.modified).into_iter().map(Uid).collect()
+    let result = |before: Entry| edit.apply(before.flags, mailboxes.text.known());
+    let Outcome { known, told, explained, gone } =
+        Outcome::of(selected, &newest, uids, |before, now| {
+            let surprising = result(before) != now.flags;
+            match (store.answering, *condstore) {
+                _ if stored.modified.contains(now.uid) => Telling::Explained,
+                (Answering::Flags, _) => Telling::Told,
+                (Answering::Silent, Condstore::Aware) if surprising => Telling::Explained,
+                (Answering::Silent, Condstore::Aware)
+                    if before != now || store.unchanged_since.is_some() =>
+                {
+                    Telling::Told
+                }
+                (Answering::Silent, _) if surprising => Telling::Later,
+                (Answering::Silent, _) => Telling::Concluded,
             }
-        };
-        let text = "Some were changed by others in the meantime";
-        Completion { text: text.into(), ..completion }.code(format!("MODIFIED {modified}"))
+        });
+    selected.know(&mailboxes, &newest, &known, out);
+    let form = match store.answering {
+        Answering::Flags => Form::Flags,
+        Answering::Silent => Form::ModSeq,
     };
-    Ok(answer(session, Answer { told, from: Uid(1), numbers: store.numbers, form, completion }))
+    let completion = completion(selected, store, &stored.modified, &gone);
+    let (from, numbers) = (Uid(1), store.numbers);
+    Ok(answer(session, Answer { told, from, numbers, form, explained, completion }))
+}
+
+/// How a client comes to know how a message stands after its STORE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// It concludes it.
+    Concluded,
+    /// By what it asked for.
+    Told,
+    /// By the flags, whatever it asked for: others changed them too, or UNCHANGEDSINCE left them alone (RFC 7162
+    /// §3.1.3, example 10).
+    Explained,
+    /// By the news that come behind.
+    Later,
+}
+
+/// Messages by what follows for them.
+#[derive(Debug, Default)]
+struct Outcome {
+    known: UidSet,
+    told: UidSet,
+    explained: UidSet,
+    /// Others expunged them.
+    gone: UidSet,
+}
+
+impl Outcome {
+    fn of(
+        selected: &Selected,
+        newest: &Array,
+        uids: &UidSet,
+        telling: impl Fn(Entry, Entry) -> Telling,
+    ) -> Self {
+        let mut outcome = Self::default();
+        for (_, before) in members(&selected.view, uids, Uid(1)) {
+            let uid = before.uid;
+            let Some((_, now)) = newest.find(uid) else {
+                outcome.gone.insert(uid);
+                continue;
+            };
+            let telling = telling(before, now);
+            if telling == Telling::Explained {
+                outcome.explained.insert(uid);
+            }
+            if matches!(telling, Telling::Told | Telling::Explained) {
+                outcome.told.insert(uid);
+            }
+            if telling != Telling::Later {
+                outcome.known.insert(uid);
+            }
+        }
+        outcome
+    }
+}
+
+fn completion(selected: &Selected, store: &Store, modified: &UidSet, gone: &UidSet) -> Completion {
+    // RFC 2180 §4.2: a number of what others expunged cannot be answered. A UID of that kind is passed over, and so is
+    // either where no answer was asked for.
+    let missed = !gone.is_empty()
+        && (store.numbers, store.answering) == (Numbers::Sequence, Answering::Flags);
+    let done = match missed {
+        true => Completion::no("Some of the messages are gone"),
+        false => Completion::ok("Stored"),
+    };
+    if modified.is_empty() {
+        return if missed { done.code("EXPUNGEISSUED") } else { done };
+    }
+    let modified = match store.numbers {
+        Numbers::Uid => modified.clone(),
+        Numbers::Sequence => selected.sequence_numbers(modified).into_iter().map(Uid).collect(),
+    };
+    let done = match missed {
+        true => done,
+        false => Completion::ok("Some were changed by others in the meantime"),
+    };
+    done.code(format!("MODIFIED {modified}"))
 }
 
 /// What of each message is told.
@@ -166,7 +230,6 @@ fn finish(
 enum Form {
     Flags,
     ModSeq,
-    Nothing,
 }
 
 /// What is left to be told.
@@ -175,6 +238,8 @@ struct Answer {
     from: Uid,
     numbers: Numbers,
     form: Form,
+    /// Of these the flags are told, whatever the form.
+    explained: UidSet,
     completion: Completion,
 }
 
@@ -195,7 +260,7 @@ fn answer(session: &mut Session, mut answer: Answer) -> Next {
         if *condstore == Condstore::Aware {
             out.text("MODSEQ (").number(entry.modseq.0).text(")");
         }
-        if answer.form == Form::Flags {
+        if answer.form == Form::Flags || answer.explained.contains(entry.uid) {
             out.text(if *condstore == Condstore::Aware { " FLAGS " } else { "FLAGS " });
             selected.write_flag_list(out, entry.uid, entry.flags);
         }

@@ -2,9 +2,9 @@
 
 use super::action::Action;
 use super::{
-    append, authenticate, capability, close, copy, create, delete, enable, expunge, fetch, id,
-    idle, list, login, logout, namespace, noop, rename, search, select, starttls, status, store,
-    subscribe,
+    append, authenticate, capability, close, compress, copy, create, delete, enable, expunge,
+    fetch, id, idle, list, login, logout, namespace, noop, rename, search, select, starttls,
+    status, store, subscribe,
 };
 use crate::imap::args::{Args, Parsed};
 use crate::imap::selected::Update;
@@ -73,11 +73,13 @@ pub const ROWS: &[Row] = &[
     row("LIST", AfterLogin, Whole, None, list::read_list),
     row("LSUB", AfterLogin, Whole, None, list::read_lsub),
     row("STATUS", AfterLogin, Whole, None, status::read),
-    row("APPEND", AfterLogin, Whole, None, append::read),
+    row("APPEND", AfterLogin, Whole, Some("MULTIAPPEND"), append::read),
     // RFC 2342, RFC 2177, RFC 5161
     row("NAMESPACE", AfterLogin, Whole, Some("NAMESPACE"), namespace::read),
     row("IDLE", AfterLogin, Whole, Some("IDLE"), idle::read),
     row("ENABLE", AfterLogin, Whole, Some("ENABLE"), enable::read),
+    // RFC 4978: announced as long as it can be had.
+    row("COMPRESS", AfterLogin, Whole, None, compress::read),
     // RFC 3501 §6.4, RFC 3691
     row("CHECK", Selected, Whole, None, noop::read),
     row("CLOSE", Selected, Whole, None, close::read_close),
