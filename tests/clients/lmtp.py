@@ -88,6 +88,19 @@ def one_fails(box):
         check("and the other has it once", len(subject(box.mail(1), f"gone {moment}")) == 1)
 
 
+def one_is_full(box):
+    """RFC 2033 in a household: the one who has no room left is told apart from the others."""
+    ann, fay = box.accounts[0]["address"], "fay@pillarbox.test"
+    number = run(box, "user", "add", fay)["account"]
+    run(box, "user", "set", fay, "--quota", "1M")
+    with lmtp(box) as session:
+        big = b"Subject: big\r\n\r\n" + (b"x" * 78 + b"\r\n") * 20_000
+        refused = session.sendmail("x@else.example", [fay, ann], big)
+        check("a full mailbox is refused, the other has it", list(refused) == [fay] and refused[fay][0] == 452 and refused[fay][1].startswith(b"4.2.2"), refused)
+        session.sendmail("x@else.example", [fay], b"Subject: small\r\n\r\nx\r\n")
+    check("and what fits still comes", [len(subject(box.mail(n), word)) for n, word in ((1, "big"), (number, "big"), (number, "small"))] == [1, 0, 1])
+
+
 def swaks_speaks_lmtp(box):
     ann, bob = (account["address"] for account in box.accounts)
     command = ["swaks", "--server", "127.0.0.1", "--port", str(box.ports["lmtp"]), "--protocol", "LMTP", "--to", f"{ann},{bob}",
@@ -262,8 +275,44 @@ def through_a_proxy(folder, config, ports):
     check("places are counted by who stands behind", greeted and full.startswith(b"421 4.7.0 ") and other.startswith(b"220 "), (greeted, full, other))
     for one in many:
         one.close()
+    haproxy_in_front(folder, ports, password)
     said = everything(connect("lmtp", b""))
     check("who is not listed is told that it may not speak LMTP", said.startswith(b"554 5.7.1 "), said)
+
+
+def haproxy_in_front(folder, ports, password):
+    """HAProxy itself, with its two forms of the header and its health checks."""
+    fronts = dict(zip(["v1", "v2", "imaps"], free_ports(3)))
+    config = folder / "haproxy.cfg"
+    section = "listen {0}\n  bind 127.0.0.1:{1}\n  server box 127.0.0.1:{2} {3} check inter 100ms\n"
+    config.write_text(
+        "defaults\n  mode tcp\n  timeout connect 10s\n  timeout client 30s\n  timeout server 30s\n"
+        + section.format("v1", fronts["v1"], ports["smtp"], "send-proxy")
+        + section.format("v2", fronts["v2"], ports["smtp"], "send-proxy-v2 proxy-v2-options crc32c,unique-id")
+        + section.format("imaps", fronts["imaps"], ports["imaps"], "send-proxy-v2"))
+    haproxy = subprocess.Popen(["/usr/sbin/haproxy", "-db", "-q", "-f", config], stderr=subprocess.DEVNULL)
+
+    def answers(port):
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=20, source_address=("127.0.0.5", 0)):
+                return True
+        except OSError:
+            return False
+
+    try:
+        for word in ("v1", "v2"):
+            within(10, lambda: answers(fronts[word]))
+            with smtplib.SMTP("127.0.0.1", fronts[word], timeout=20, source_address=("127.0.0.5", 0)) as session:
+                session.starttls(context=CLEAR)
+                session.sendmail("x@else.example", ["ann@home.test"], f"Subject: haproxy {word}\r\n\r\nx\r\n")
+            new = folder / "data/accounts/1/Maildir/new"
+            came = subject([f.read_bytes() for f in new.iterdir()], f"haproxy {word}")
+            check(f"HAProxy in front of SMTP, {word}", len(came) == 1 and b"([127.0.0.5])" in came[0] and b" with ESMTPS id " in came[0], came)
+        with imaplib.IMAP4_SSL("127.0.0.1", fronts["imaps"], ssl_context=CLEAR, timeout=20) as session:
+            check("HAProxy in front of IMAP over TLS", session.login("ann@home.test", password)[0] == "OK")
+    finally:
+        haproxy.terminate()
+        haproxy.wait(timeout=20)
 
 
 def main():
@@ -274,6 +323,7 @@ def main():
             swaks_speaks_lmtp(box)
             letters_beyond_ascii(box)
             one_fails(box)
+            one_is_full(box)
             chunks(box)
             postfix_in_front(box)
         finally:
