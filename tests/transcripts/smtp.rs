@@ -7,11 +7,12 @@
 
 use super::mailroom::right;
 use super::wire::Protocol;
-use pillarbox::base::{AccountId, ClearText, StartTls};
+use pillarbox::base::{AccountId, ClearText, Machine, Output, StartTls, Step, Timestamp};
 use pillarbox::mail::Domain;
 use pillarbox::smtp::{
     Answer, Ask, Enhanced, Envelope, ForwardPath, Limits, Login, News, Reply, Role, Server, Setup,
 };
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 pub struct World {
@@ -96,6 +97,23 @@ impl World {
 
 fn refuse(code: u16, enhanced: Enhanced, text: &'static str) -> Answer {
     Answer::Refuse(Reply::new(code, enhanced, text))
+}
+
+/// The words that EHLO and LHLO announce on any port.
+pub fn announced() -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    for role in ["clear text", "role lmtp"] {
+        let mut server = World::new(&[role.to_owned()]).machine();
+        server.receive(b"EHLO c.example\r\nLHLO c.example\r\n");
+        let mut said = String::new();
+        while let Step::Send(Output::Bytes(bytes)) = server.step(Timestamp::from_seconds(0)) {
+            said.push_str(std::str::from_utf8(&bytes).unwrap());
+        }
+        let lines = said.lines().filter_map(|line| line.strip_prefix("250").map(|line| &line[1..]));
+        words.extend(lines.filter_map(|line| line.split(' ').next()).map(str::to_owned));
+    }
+    words.remove("mx.example.org");
+    words
 }
 
 impl Protocol for World {
