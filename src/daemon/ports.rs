@@ -43,6 +43,7 @@ const CONNECTIONS_MAX: usize = 1000;
 const CONNECTIONS_EACH_MAX: usize = 200;
 /// How long sessions may take to finish what is being written when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(2);
+const BACKUP_EVERY: Duration = Duration::from_hours(24);
 
 /// Binds every port or none, serves until SIGINT or SIGTERM, then stops in order. `ready` is called when every port
 /// takes connections. Blocks.
@@ -111,6 +112,7 @@ async fn run(
             house.plan.control.serve(&inner, &talks, admin).await;
         }));
     }
+    listening.push(executor.spawn(back_up_daily(house.registry.clone())));
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
         listening.push(executor.spawn(async move {
@@ -144,6 +146,17 @@ async fn run(
     }
     smol::unblock(move || store.close()).await;
     Ok(())
+}
+
+/// The registry's copy is made at the start and after each command too; this one holds when devices were last used.
+async fn back_up_daily(registry: Arc<Registry>) {
+    loop {
+        smol::Timer::after(BACKUP_EVERY).await;
+        let registry = registry.clone();
+        if let Err(error) = smol::unblock(move || registry.back_up()).await {
+            log::error!("state.db has no backup of today: {error}");
+        }
+    }
 }
 
 /// What the commands are answered from.
