@@ -112,6 +112,9 @@ async fn run(
             house.plan.control.serve(&inner, &talks, admin).await;
         }));
     }
+    if let Some(limit) = sd_notify::watchdog_enabled() {
+        listening.push(executor.spawn(show_life(limit / 2)));
+    }
     listening.push(executor.spawn(back_up_daily(house.registry.clone())));
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
@@ -146,6 +149,14 @@ async fn run(
     }
     smol::unblock(move || store.close()).await;
     Ok(())
+}
+
+/// Tells systemd that sessions are still being served: a thread that hangs tells nothing, and is restarted.
+async fn show_life(every: Duration) {
+    loop {
+        tell_systemd(NotifyState::Watchdog);
+        smol::Timer::after(every).await;
+    }
 }
 
 /// The registry's copy is made at the start and after each command too; this one holds when devices were last used.
