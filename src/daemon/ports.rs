@@ -13,6 +13,7 @@ use crate::service::{Access, Collect, Logins, Receive};
 use crate::smtp::{self, Limits, Role, Server, Setup};
 use crate::store::Store;
 use async_signal::{Signal, Signals};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use smol::LocalExecutor;
 use smol::future::{self, FutureExt};
@@ -43,6 +44,7 @@ const CONNECTIONS_MAX: usize = 1000;
 const CONNECTIONS_EACH_MAX: usize = 200;
 /// How long sessions may take to finish what is being written when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(2);
+const FILES_MAX: u64 = 16 * 1024;
 const BACKUP_EVERY: Duration = Duration::from_hours(24);
 
 /// Binds every port or none, serves until SIGINT or SIGTERM, then stops in order. `ready` is called when every port
@@ -54,6 +56,7 @@ pub fn serve(
     registry: Arc<Registry>,
     ready: impl FnOnce(&[Running]),
 ) -> Result<(), StartError> {
+    raise_file_limit();
     let executor = Rc::new(LocalExecutor::new());
     smol::block_on(executor.run(async {
         let mut ports = Vec::with_capacity(wanted.len());
@@ -62,6 +65,19 @@ pub fn serve(
         }
         run(&executor, plan, ports, store, registry, ready).await
     }))
+}
+
+/// A session holds a connection and, while it reads messages, some of their files open: the usual 1,024 are too few for
+/// a household that does so at once.
+fn raise_file_limit() {
+    let now = getrlimit(Resource::Nofile);
+    let wanted = now.maximum.map_or(FILES_MAX, |most| most.min(FILES_MAX));
+    if now.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit { current: Some(wanted), ..now };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            log::warn!("the limit of open files stays at {:?}: {error}", now.current);
+        }
+    }
 }
 
 /// What every session is made of.
