@@ -6,7 +6,7 @@ use super::sessions::Sessions;
 use crate::base::{ClearText, Machine, Quoted, StartTls};
 use crate::imap;
 use crate::mail::Domain;
-use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream};
+use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream, Trust};
 use crate::pop3;
 use crate::registry::Registry;
 use crate::service::{Access, Collect, Logins, Receive};
@@ -37,6 +37,8 @@ pub struct Plan {
     pub tls: Acceptor,
     /// The socket for the commands.
     pub control: Control,
+    /// Addresses that may do what others may not.
+    pub trust: Trust,
 }
 
 /// Most connections in all and from one address. A household of phones, each with a connection a folder, is one address.
@@ -135,9 +137,8 @@ async fn run(
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
         listening.push(executor.spawn(async move {
-            net::listen(&listener, &crowd, |stream, peer, admission| {
-                let session = session(house.clone(), port, stream, peer, admission);
-                inner.spawn(session).detach();
+            net::listen(&listener, |stream, peer| {
+                inner.spawn(session(house.clone(), crowd.clone(), port, stream, peer)).detach();
             })
             .await;
         }));
@@ -218,16 +219,24 @@ fn tell_systemd(state: NotifyState<'_>) {
 /// One connection from its first byte to its last. A fault in it ends it alone.
 async fn session(
     house: Arc<House>,
+    crowd: Arc<Crowd>,
     port: Port,
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: IpAddr,
-    admission: Option<Admission>,
 ) {
-    let Some(_admission) = admission else {
-        log::info!("port={} peer={peer} refused=\"too many connections\"", port.name());
-        refuse(stream, port).await;
+    let Some((peer, admission)) = told_peer(&house, &crowd, port, &mut stream, peer).await else {
         return;
     };
+    let Some(_admission) = admission else {
+        log::info!("port={} peer={peer} refused=\"too many connections\"", port.name());
+        refuse(stream, too_many(port)).await;
+        return;
+    };
+    if port == Port::Lmtp && !house.plan.trust.hands_on(peer) {
+        log::info!("port=lmtp peer={peer} refused=\"not trusted with it\"");
+        refuse(stream, b"554 5.7.1 Only servers that are listed hand on mail here\r\n").await;
+        return;
+    }
     let driven = AssertUnwindSafe(converse(&house, port, stream, peer)).catch_unwind().await;
     match driven {
         Ok(Ok(())) => {}
@@ -241,9 +250,35 @@ async fn session(
     }
 }
 
-async fn refuse(mut stream: TcpStream, port: Port) {
-    let text: &[u8] = match port {
-        Port::Smtp | Port::Submission => {
+/// Whose connection it is, and its place. A proxy's is that of whoever stands behind it; `None` if that is not said.
+async fn told_peer(
+    house: &House,
+    crowd: &Arc<Crowd>,
+    port: Port,
+    stream: &mut TcpStream,
+    peer: IpAddr,
+) -> Option<(IpAddr, Option<Admission>)> {
+    if !port.takes_proxies() || !house.plan.trust.is_proxy(peer) {
+        return Some((peer, crowd.admit(peer)));
+    }
+    let Some(waiting) = crowd.admit_proxy(peer) else { return Some((peer, None)) };
+    match net::behind(stream).await {
+        Ok(Some(told)) => {
+            drop(waiting);
+            Some((told, crowd.admit(told)))
+        }
+        Ok(None) => Some((peer, Some(waiting))),
+        Err(error) => {
+            let text = error.to_string();
+            log::warn!("port={} proxy={peer} ended={}", port.name(), Quoted(text.as_bytes()));
+            None
+        }
+    }
+}
+
+const fn too_many(port: Port) -> &'static [u8] {
+    match port {
+        Port::Smtp | Port::Submission | Port::Lmtp => {
             b"421 4.7.0 Too many connections from you or in all; try again in a few minutes\r\n"
         }
         Port::Imap => {
@@ -254,7 +289,10 @@ async fn refuse(mut stream: TcpStream, port: Port) {
         }
         // In TLS nothing can be said before the handshake.
         Port::Submissions | Port::Imaps | Port::Pop3s => b"",
-    };
+    }
+}
+
+async fn refuse(mut stream: TcpStream, text: &'static [u8]) {
     let said = async { stream.write_all(text).await };
     let limit = async {
         smol::Timer::after(Duration::from_secs(1)).await;
@@ -275,6 +313,7 @@ async fn converse(
     let role = match port {
         Port::Smtp => Role::Relay { submission_port: house.submission_port },
         Port::Submission | Port::Submissions => Role::Submission(house.plan.clear_text),
+        Port::Lmtp => Role::Lmtp,
         Port::Imap | Port::Imaps => return read_mail(house, port, peer, start_tls, stream).await,
         Port::Pop3 | Port::Pop3s => return collect(house, port, peer, start_tls, stream).await,
     };

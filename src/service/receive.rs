@@ -1,5 +1,5 @@
 //! A message arrives by SMTP: who may send it, for whom it is, and that it is safe on the disk before the peer is told so.
-//! Both roles end here: other servers' mail, and our own people's mail to people here.
+//! Every role ends here: other servers' mail, our own people's mail to people here, and what a server before us hands on.
 
 use super::login::{LoginRefused, Logins};
 use crate::base::{AccountId, Timestamp};
@@ -9,7 +9,7 @@ use crate::maildir::Flags;
 use crate::net;
 use crate::registry::{LoggedIn, Registry, RegistryError};
 use crate::sasl::Credentials;
-use crate::smtp::{Answer, Ask, Enhanced, Envelope, ForwardPath, Login, Reply};
+use crate::smtp::{Answer, Ask, Enhanced, Envelope, ForwardPath, Login, Reply, Role};
 use crate::store::{Cause, Incoming, Placement, Store, StoreError, Target};
 use openssl::rand::rand_bytes;
 use std::net::IpAddr;
@@ -30,12 +30,33 @@ pub struct Receive {
 #[derive(Debug)]
 struct Message {
     envelope: Box<Envelope>,
-    /// One recipient address for each account: a message comes once into a mailbox, however often it was named.
-    recipients: Vec<(AccountId, Address)>,
+    /// One for each account: a message comes once into a mailbox, however often it was named.
+    recipients: Vec<Recipient>,
+    /// To which of them each path of the envelope leads, or why to none.
+    ways: Vec<Result<Vec<AccountId>, Reply>>,
     /// Not yet written; a submitted message waits here until its header is whole.
     held: Vec<u8>,
-    incoming: Vec<Incoming>,
     began: Timestamp,
+}
+
+/// One mailbox that a message is on its way to.
+#[derive(Debug)]
+struct Recipient {
+    account: AccountId,
+    address: Address,
+    state: Delivery,
+}
+
+#[derive(Debug)]
+enum Delivery {
+    /// Nothing is written.
+    Fresh,
+    /// In `tmp/`.
+    Coming(Box<Incoming>),
+    /// It could not be kept.
+    Refused(Reply),
+    /// It is safe.
+    Done,
 }
 
 /// A short message is written in one go, when it is all there.
@@ -69,7 +90,11 @@ impl Receive {
             }
             Ask::Begin(envelope) => self.begin(envelope).await,
             Ask::Write(piece) => self.write(piece).await,
-            Ask::Commit => self.commit().await,
+            Ask::Commit => match self.commit().await {
+                Ok(Some(each)) => return Answer::Each(each),
+                Ok(None) => Ok(()),
+                Err(reply) => Err(reply),
+            },
             Ask::Abandon => {
                 self.message = None;
                 Ok(())
@@ -147,24 +172,30 @@ impl Receive {
     }
 
     async fn begin(&mut self, envelope: Box<Envelope>) -> Result<(), Reply> {
-        let mut recipients: Vec<(AccountId, Address)> = Vec::new();
+        let (mut recipients, mut ways): (Vec<Recipient>, Vec<_>) = (Vec::new(), Vec::new());
         for path in &envelope.recipients {
-            let (accounts, address) = self.owners(path.clone(), envelope.login.is_some()).await?;
-            for owner in accounts {
-                if recipients.iter().all(|(account, _)| *account != owner) {
-                    recipients.push((owner, address.clone()));
+            let owners = self.owners(path.clone(), envelope.login.is_some()).await;
+            ways.push(owners.map(|(accounts, address)| {
+                for &account in &accounts {
+                    if recipients.iter().all(|recipient| recipient.account != account) {
+                        let (address, state) = (address.clone(), Delivery::Fresh);
+                        recipients.push(Recipient { account, address, state });
+                    }
                 }
-            }
+                accounts
+            }));
         }
-        let (held, incoming, began) = (Vec::new(), Vec::new(), net::now());
-        self.message = Some(Message { envelope, recipients, held, incoming, began });
+        let (held, began) = (Vec::new(), net::now());
+        let message = Message { envelope, recipients, ways, held, began };
+        message.verdict()?;
+        self.message = Some(message);
         Ok(())
     }
 
     async fn write(&mut self, piece: Vec<u8>) -> Result<(), Reply> {
         let message = self.message.as_mut().ok_or_else(stopped)?;
         message.held.extend_from_slice(&piece);
-        let limit = if message.envelope.login.is_some() && message.incoming.is_empty() {
+        let limit = if message.envelope.login.is_some() && message.is_fresh() {
             // The whole header must be here before it can be completed.
             crate::mail::header::HEADER_LEN_MAX + HOLD_LEN
         } else {
@@ -183,54 +214,123 @@ impl Receive {
         Ok(())
     }
 
-    async fn commit(&mut self) -> Result<(), Reply> {
+    /// By LMTP, how it ended for each recipient.
+    async fn commit(&mut self) -> Result<Option<Vec<Option<Reply>>>, Reply> {
         self.flush().await?;
-        let Some(message) = self.message.take() else { return Err(stopped()) };
-        let began = message.began;
-        let commits: Vec<_> = (message.recipients.into_iter().zip(message.incoming))
-            .map(|((account, _), incoming)| {
-                let placement = Placement {
-                    target: Target::Inbox,
-                    flags: Flags::default(),
-                    keywords: Vec::new(),
-                };
-                let arrival = incoming.finish(began, 0, vec![placement]);
-                self.store.account(account).commit(vec![arrival], Cause::Delivery)
-            })
-            .collect();
-        let mut result = Ok(());
-        for commit in commits {
+        let Some(mut message) = self.message.take() else { return Err(stopped()) };
+        let mut commits = Vec::new();
+        for recipient in &mut message.recipients {
+            let Some(incoming) = recipient.state.take_incoming() else { continue };
+            let placement =
+                Placement { target: Target::Inbox, flags: Flags::default(), keywords: Vec::new() };
+            let arrival = incoming.finish(message.began, 0, vec![placement]);
+            let account = self.store.account(recipient.account);
+            commits.push((recipient, account.commit(vec![arrival], Cause::Delivery)));
+        }
+        for (recipient, commit) in commits {
             // All are waited for: one failure must not hide that another is still at work.
-            match commit.await {
-                Some(Ok(_)) => {}
-                Some(Err(error)) => result = Err(not_stored(&error)),
-                None => result = Err(stopped()),
+            recipient.state = match commit.await {
+                Some(Ok(_)) => Delivery::Done,
+                Some(Err(error)) => Delivery::Refused(not_stored(&error)),
+                None => Delivery::Refused(stopped()),
+            };
+        }
+        message.verdict()?;
+        Ok((message.envelope.role == Role::Lmtp).then(|| message.each()))
+    }
+}
+
+impl Delivery {
+    /// What is to be committed; until that is known to be done, the answer is that we stop.
+    fn take_incoming(&mut self) -> Option<Incoming> {
+        match std::mem::replace(self, Self::Done) {
+            Self::Coming(incoming) => {
+                *self = Self::Refused(stopped());
+                Some(*incoming)
+            }
+            state => {
+                *self = state;
+                None
             }
         }
-        result
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Self::Coming(incoming) = self
+            && let Err(error) = incoming.write(bytes)
+        {
+            *self = Self::Refused(not_stored(&error));
+        }
+    }
+
+    const fn refused(&self) -> Option<&Reply> {
+        match self {
+            Self::Refused(reply) => Some(reply),
+            Self::Fresh | Self::Coming(_) | Self::Done => None,
+        }
     }
 }
 
 impl Message {
+    fn is_fresh(&self) -> bool {
+        self.recipients.iter().all(|recipient| matches!(recipient.state, Delivery::Fresh))
+    }
+
+    /// For each path of the envelope, why it is refused, if it is.
+    fn each(&self) -> Vec<Option<Reply>> {
+        let refused = |way: &Result<Vec<AccountId>, Reply>| match way {
+            // An alias of several is safe when it is safe for all of them.
+            Ok(accounts) => {
+                let mut theirs =
+                    self.recipients.iter().filter(|one| accounts.contains(&one.account));
+                theirs.find_map(|one| one.state.refused()).cloned()
+            }
+            Err(reply) => Some(reply.clone()),
+        };
+        self.ways.iter().map(refused).collect()
+    }
+
+    /// SMTP has one answer for all, so one refusal is everybody's; by LMTP it goes on while somebody is left.
+    fn verdict(&self) -> Result<(), Reply> {
+        let each = self.each();
+        let goes_on = self.envelope.role == Role::Lmtp && each.iter().any(Option::is_none);
+        match each.into_iter().flatten().next() {
+            Some(reply) if !goes_on => Err(reply),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn write_out(&mut self, store: &Store, host: &Domain) -> Result<(), Reply> {
         let mut held = std::mem::take(&mut self.held);
-        if self.incoming.is_empty() {
+        if self.is_fresh() {
             if self.envelope.login.is_some() {
                 held = self.complete(&held, host)?;
             }
-            for (account, address) in &self.recipients {
-                let mut incoming =
-                    store.account(*account).begin().map_err(|error| not_stored(&error))?;
-                incoming
-                    .write(self.trace(host, address, &incoming_id(&incoming)).as_bytes())
-                    .map_err(|error| not_stored(&error))?;
-                self.incoming.push(incoming);
+            let opened: Vec<_> =
+                self.recipients.iter().map(|recipient| self.open(store, host, recipient)).collect();
+            for (recipient, opened) in self.recipients.iter_mut().zip(opened) {
+                recipient.state = match opened {
+                    Ok(incoming) => Delivery::Coming(Box::new(incoming)),
+                    Err(error) => Delivery::Refused(not_stored(&error)),
+                };
             }
         }
-        for incoming in &mut self.incoming {
-            incoming.write(&held).map_err(|error| not_stored(&error))?;
+        for recipient in &mut self.recipients {
+            recipient.state.write(&held);
         }
-        Ok(())
+        self.verdict()
+    }
+
+    fn open(
+        &self,
+        store: &Store,
+        host: &Domain,
+        recipient: &Recipient,
+    ) -> Result<Incoming, StoreError> {
+        let mut incoming = store.account(recipient.account).begin()?;
+        let trace = self.trace(host, &recipient.address, &incoming_id(&incoming));
+        incoming.write(trace.as_bytes())?;
+        Ok(incoming)
     }
 
     /// Adds what a submitted message lacks and takes Bcc out (RFC 6409 §8).
