@@ -13,6 +13,7 @@ use crate::service::{Access, Collect, Logins, Receive};
 use crate::smtp::{self, Limits, Role, Server, Setup};
 use crate::store::Store;
 use async_signal::{Signal, Signals};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use smol::LocalExecutor;
 use smol::future::{self, FutureExt};
@@ -45,6 +46,8 @@ const CONNECTIONS_MAX: usize = 1000;
 const CONNECTIONS_EACH_MAX: usize = 200;
 /// How long sessions may take to finish what is being written when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(2);
+const FILES_MAX: u64 = 16 * 1024;
+const BACKUP_EVERY: Duration = Duration::from_hours(24);
 
 /// Binds every port or none, serves until SIGINT or SIGTERM, then stops in order. `ready` is called when every port
 /// takes connections. Blocks.
@@ -55,6 +58,7 @@ pub fn serve(
     registry: Arc<Registry>,
     ready: impl FnOnce(&[Running]),
 ) -> Result<(), StartError> {
+    raise_file_limit();
     let executor = Rc::new(LocalExecutor::new());
     smol::block_on(executor.run(async {
         let mut ports = Vec::with_capacity(wanted.len());
@@ -63,6 +67,19 @@ pub fn serve(
         }
         run(&executor, plan, ports, store, registry, ready).await
     }))
+}
+
+/// A session holds a connection and, while it reads messages, some of their files open: the usual 1,024 are too few for
+/// a household that does so at once.
+fn raise_file_limit() {
+    let now = getrlimit(Resource::Nofile);
+    let wanted = now.maximum.map_or(FILES_MAX, |most| most.min(FILES_MAX));
+    if now.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit { current: Some(wanted), ..now };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            log::warn!("the limit of open files stays at {:?}: {error}", now.current);
+        }
+    }
 }
 
 /// What every session is made of.
@@ -113,6 +130,10 @@ async fn run(
             house.plan.control.serve(&inner, &talks, admin).await;
         }));
     }
+    if let Some(limit) = sd_notify::watchdog_enabled() {
+        listening.push(executor.spawn(show_life(limit / 2)));
+    }
+    listening.push(executor.spawn(back_up_daily(house.registry.clone())));
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
         listening.push(executor.spawn(async move {
@@ -145,6 +166,25 @@ async fn run(
     }
     smol::unblock(move || store.close()).await;
     Ok(())
+}
+
+/// Tells systemd that sessions are still being served: a thread that hangs tells nothing, and is restarted.
+async fn show_life(every: Duration) {
+    loop {
+        tell_systemd(NotifyState::Watchdog);
+        smol::Timer::after(every).await;
+    }
+}
+
+/// The registry's copy is made at the start and after each command too; this one holds when devices were last used.
+async fn back_up_daily(registry: Arc<Registry>) {
+    loop {
+        smol::Timer::after(BACKUP_EVERY).await;
+        let registry = registry.clone();
+        if let Err(error) = smol::unblock(move || registry.back_up()).await {
+            log::error!("state.db has no backup of today: {error}");
+        }
+    }
 }
 
 /// What the commands are answered from.
