@@ -51,8 +51,9 @@ fn begin(session: &mut Session, key: &Key, numbers: Numbers) -> Result<Next, Com
         session.becomes_aware();
     }
     let (mailboxes, _) = session.opened_mailbox()?;
+    let now = session.now;
     let selected = session.opened()?;
-    let trial = Trial::new(key, selected, &mailboxes.text)?;
+    let trial = Trial::new(key, selected, &mailboxes.text, now)?;
     let last = selected.view.last().map_or(Uid(0), |entry| entry.uid);
     let search = Search {
         trial,
