@@ -312,6 +312,7 @@ impl Server {
         match std::mem::replace(&mut self.standing, Standing::Away) {
             Standing::Known(mut session) => {
                 session.now = now;
+                session.tag.clone_from(&tag);
                 let task = Task::new(session, job, update);
                 self.ask(Ask::Work(task), Question::Work(tag, update, then))
             }

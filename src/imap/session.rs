@@ -16,6 +16,8 @@ pub struct Session {
     pub account: Account,
     /// The session's number, by which it knows its own changes.
     pub number: u64,
+    /// The tag of the command in hand.
+    pub tag: String,
     /// When the work in hand was asked for.
     pub now: Timestamp,
     /// Responses that wait to be sent.
@@ -34,6 +36,7 @@ impl Session {
         Self {
             account,
             number,
+            tag: String::new(),
             now: Timestamp::default(),
             out: Writer::default(),
             selected: None,

@@ -122,7 +122,7 @@ impl Reader {
         }
         let key = match args.peek() {
             Some(b'(') => self.parentheses(args)?,
-            Some(b'*' | b'0'..=b'9') => Key::Set(args.sequence_set()?, Numbers::Sequence),
+            Some(b'*' | b'$' | b'0'..=b'9') => Key::Set(args.sequence_set()?, Numbers::Sequence),
             _ => {
                 let word = args.atom()?.to_ascii_uppercase();
                 self.word(&word, args)?

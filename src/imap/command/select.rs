@@ -10,6 +10,7 @@ use crate::imap::selected::{Access, Selected};
 use crate::imap::session::Session;
 use crate::maildir::{MailboxName, UidSet};
 use crate::store::StoreError;
+use std::sync::Arc;
 
 /// `SELECT INBOX`
 pub fn read_select(args: &mut Args<'_>) -> Parsed<Action> {
@@ -78,7 +79,8 @@ fn run(
     out.text("* OK [HIGHESTMODSEQ ").number(mailbox.modseq.0).text("] Highest\r\n");
     out.text("* OK [MAILBOXID (").text(&mailbox.id.to_string()).text(")] Its id\r\n");
     let keywords = mailboxes.text.clone();
-    session.selected = Some(Selected { id: mailbox.id, access, view, recent, keywords });
+    let (id, saved) = (mailbox.id, Arc::default());
+    session.selected = Some(Selected { id, access, view, recent, saved, keywords });
     Ok(match access {
         Access::ReadWrite => Completion::ok("Selected").code("READ-WRITE"),
         Access::ReadOnly => Completion::ok("Selected, to look only").code("READ-ONLY"),

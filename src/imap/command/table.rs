@@ -125,6 +125,9 @@ const OTHERS: &[&str] = &[
     "OBJECTID",
     "SAVEDATE",
     "WITHIN",
+    // RFC 4731, RFC 5182
+    "ESEARCH",
+    "SEARCHRES",
 ];
 
 /// All that we announce, with what depends on the state of the session behind it.
