@@ -65,7 +65,8 @@ pub const ROWS: &[Row] = &[
     // RFC 3501 §6.3
     row("SELECT", AfterLogin, Whole, None, select::read_select),
     row("EXAMINE", AfterLogin, Whole, None, select::read_examine),
-    row("CREATE", AfterLogin, Whole, None, create::read),
+    // With RFC 6154.
+    row("CREATE", AfterLogin, Whole, Some("CREATE-SPECIAL-USE"), create::read),
     row("DELETE", AfterLogin, Whole, None, delete::read),
     row("RENAME", AfterLogin, Whole, None, rename::read),
     row("SUBSCRIBE", AfterLogin, Whole, None, subscribe::read_subscribe),
