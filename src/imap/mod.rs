@@ -1,5 +1,5 @@
-//! IMAP4rev1 (RFC 3501) with LITERAL+, SASL-IR, ID, NAMESPACE, IDLE, UIDPLUS, MOVE, UNSELECT, ENABLE, CHILDREN,
-//! SPECIAL-USE and CONDSTORE: the server's machine, its table of commands, and the work of each command on the store.
+//! IMAP4rev1 (RFC 3501) with the extensions that `command/table.rs` announces: the server's machine, its table of
+//! commands, and the work of each command on the store.
 
 mod args;
 mod ask;
@@ -11,6 +11,7 @@ mod job;
 mod lasting;
 mod limits;
 mod list_pattern;
+mod object_id;
 mod reading;
 mod response;
 mod rows;

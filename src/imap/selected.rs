@@ -20,6 +20,8 @@ pub struct Selected {
     pub view: Array,
     /// `\Recent` in this session.
     pub recent: UidSet,
+    /// What `$` means (RFC 5182): of the messages that the client knows.
+    pub saved: Arc<UidSet>,
     /// The keywords that the client was told.
     pub keywords: Arc<AccountText>,
 }
@@ -103,7 +105,7 @@ impl Selected {
             let first: UidSet = gone.iter().take(PIECE_MAX).map(|(_, uid)| *uid).collect();
             tell_gone(out, gone.get(..PIECE_MAX).unwrap_or_default());
             self.view.remove(&first);
-            self.recent = without(&self.recent, &first);
+            self.forget(&first);
             return Ok(Told::Part);
         }
         if changed.len() > PIECE_MAX {
@@ -114,7 +116,7 @@ impl Selected {
             (Update::Whole, _) | (Update::WithoutExpunges, true) if told == Told::All => {
                 tell_gone(out, &gone);
                 let gone: UidSet = gone.into_iter().map(|(_, uid)| uid).collect();
-                self.recent = without(&self.recent, &gone);
+                self.forget(&gone);
                 self.view = newest.clone();
             }
             _ => self.merge(&changed, &newest, arrived),
@@ -128,6 +130,13 @@ impl Selected {
             }
         }
         Ok(told)
+    }
+
+    fn forget(&mut self, gone: &UidSet) {
+        self.recent = without(&self.recent, gone);
+        if !gone.is_empty() && !self.saved.is_empty() {
+            self.saved = Arc::new(without(&self.saved, gone));
+        }
     }
 
     /// Everything but what is gone.
@@ -179,13 +188,13 @@ impl Selected {
 
     /// The messages that a client names.
     pub fn uids(&self, set: &SequenceSet, numbers: Numbers) -> Result<UidSet, Completion> {
-        set.uids(&self.view, numbers)
+        set.uids(&self.view, &self.saved, numbers)
             .map_err(|NoSuchNumber| Completion::bad("There is no message of that number"))
     }
 
     /// A set that the client wrote, for one message after the other.
     pub fn resolve(&self, set: &SequenceSet, numbers: Numbers) -> Result<Resolved, Completion> {
-        set.resolve(&self.view, numbers)
+        set.resolve(&self.view, &self.saved, numbers)
             .map_err(|NoSuchNumber| Completion::bad("There is no message of that number"))
     }
 

@@ -310,7 +310,9 @@ impl Server {
             self.quiet_since = Some(now);
         }
         match std::mem::replace(&mut self.standing, Standing::Away) {
-            Standing::Known(session) => {
+            Standing::Known(mut session) => {
+                session.now = now;
+                session.tag.clone_from(&tag);
                 let task = Task::new(session, job, update);
                 self.ask(Ask::Work(task), Question::Work(tag, update, then))
             }

@@ -5,6 +5,7 @@ use super::response::Completion;
 use super::selected::{Condstore, Selected, Told, Update};
 use super::upload::Upload;
 use super::writer::Writer;
+use crate::base::Timestamp;
 use crate::store::{Account, Cause, Mailbox, Mailboxes, StoreError};
 use std::sync::Arc;
 
@@ -15,6 +16,10 @@ pub struct Session {
     pub account: Account,
     /// The session's number, by which it knows its own changes.
     pub number: u64,
+    /// The tag of the command in hand.
+    pub tag: String,
+    /// When the work in hand was asked for.
+    pub now: Timestamp,
     /// Responses that wait to be sent.
     pub out: Writer,
     /// The open mailbox.
@@ -31,6 +36,8 @@ impl Session {
         Self {
             account,
             number,
+            tag: String::new(),
+            now: Timestamp::default(),
             out: Writer::default(),
             selected: None,
             condstore: Condstore::Unaware,

@@ -36,8 +36,10 @@ fn run(session: &mut Session, set: Option<&SequenceSet>) -> Next {
     }
     let last = selected.view.last().map_or(Uid(0), |entry| entry.uid);
     let known = UidSet::range(Uid(1), last);
-    let uids =
-        set.map_or(Ok(known), |set| set.uids(&selected.view, Numbers::Uid)).unwrap_or_default();
+    let uids = match set.map_or(Ok(known), |set| selected.uids(set, Numbers::Uid)) {
+        Ok(uids) => uids,
+        Err(refused) => return Next::Done(refused),
+    };
     let request = ExpungeRequest { mailbox: selected.id, uids, only: Flags::DELETED, cause };
     when_done(session.account.expunge(request), |_, gone| {
         // The EXPUNGE responses come with all other news of the mailbox.

@@ -25,6 +25,12 @@ pub enum Item {
     BodyStructure,
     /// MODSEQ (RFC 7162)
     ModSeq,
+    /// EMAILID (RFC 8474)
+    EmailId,
+    /// THREADID (RFC 8474)
+    ThreadId,
+    /// SAVEDATE (RFC 8514)
+    SaveDate,
     /// BODY with a section, and the RFC822 items that mean the same.
     Section(Section),
 }
@@ -124,6 +130,9 @@ fn read_item(args: &mut Args<'_>) -> Parsed<Item> {
         "ENVELOPE" => Ok(Item::Envelope),
         "BODYSTRUCTURE" => Ok(Item::BodyStructure),
         "MODSEQ" => Ok(Item::ModSeq),
+        "EMAILID" => Ok(Item::EmailId),
+        "THREADID" => Ok(Item::ThreadId),
+        "SAVEDATE" => Ok(Item::SaveDate),
         "RFC822.SIZE" => Ok(Item::Size),
         "RFC822" => old(SectionPart::Body, Seen::Set, "RFC822"),
         "RFC822.HEADER" => old(SectionPart::Header, Seen::Left, "RFC822.HEADER"),

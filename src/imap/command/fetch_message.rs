@@ -3,6 +3,7 @@
 
 use super::fetch_item::{Item, Section, What};
 use crate::base::Timestamp;
+use crate::imap::object_id::{email_id, thread_id};
 use crate::imap::rows::Rows;
 use crate::imap::selected::{Condstore, Selected};
 use crate::imap::structure::{Form, write_envelope, write_structure};
@@ -38,6 +39,7 @@ impl Need {
         let depth = |item: &Item| match item {
             Item::Flags | Item::Uid | Item::ModSeq => Depth::Memory,
             Item::InternalDate | Item::Size => Depth::Row,
+            Item::EmailId | Item::ThreadId | Item::SaveDate => Depth::Row,
             Item::Envelope | Item::Body | Item::BodyStructure => Depth::Card,
             Item::Section(_) => Depth::Text,
         };
@@ -143,6 +145,16 @@ impl Message<'_> {
             }
             (Item::Size, Some(row), ..) => {
                 out.text("RFC822.SIZE ").number(row.size);
+            }
+            (Item::EmailId, Some(row), ..) => {
+                out.text("EMAILID (").text(&email_id(row.email_id)).text(")");
+            }
+            (Item::ThreadId, Some(row), ..) => {
+                out.text("THREADID (").text(&thread_id(row.thread)).text(")");
+            }
+            (Item::SaveDate, Some(row), ..) => {
+                let date = Date { at: Timestamp::from_seconds(row.saved), zone_minutes: 0 };
+                out.text("SAVEDATE \"").text(&date.imap_date_time()).text("\"");
             }
             (Item::Envelope, _, Some(card), _) => {
                 out.text("ENVELOPE ");

@@ -1,11 +1,13 @@
-//! What SEARCH looks for (RFC 3501 §6.4.4, MODSEQ of RFC 7162 §3.1.5), read into a tree that is cheap to try: what
+//! What SEARCH looks for (RFC 3501 §6.4.4, MODSEQ of RFC 7162 §3.1.5, WITHIN of RFC 5032, EMAILID and THREADID of
+//! RFC 8474 §6, SAVEDATE of RFC 8514 §4.3), read into a tree that is cheap to try: what
 //! memory answers comes before what the index answers, and that before what must be read.
 
 use crate::imap::args::{Args, Parsed};
+use crate::imap::object_id;
 use crate::imap::response::Completion;
 use crate::imap::sequence_set::{Numbers, SequenceSet};
 use crate::mail::{CivilDate, fold, to_utf8};
-use crate::maildir::{Flags, ModSeq};
+use crate::maildir::{Flags, ModSeq, Unique};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -30,6 +32,14 @@ pub enum Key {
     ModSeq(ModSeq),
     /// INTERNALDATE compared with a day, without regard to time and zone.
     Date(Ordering, CivilDate),
+    /// INTERNALDATE compared with so many seconds ago; the same second fits both ways.
+    Age(Ordering, u32),
+    /// The day on which it came into the mailbox, by UTC.
+    Saved(Ordering, CivilDate),
+    /// EMAILID
+    EmailId(Unique),
+    /// THREADID
+    ThreadId(u64),
     /// RFC822.SIZE compared with a number.
     Size(Ordering, u64),
     /// `Date:` compared with a day, without regard to time and zone.
@@ -112,7 +122,7 @@ impl Reader {
         }
         let key = match args.peek() {
             Some(b'(') => self.parentheses(args)?,
-            Some(b'*' | b'0'..=b'9') => Key::Set(args.sequence_set()?, Numbers::Sequence),
+            Some(b'*' | b'$' | b'0'..=b'9') => Key::Set(args.sequence_set()?, Numbers::Sequence),
             _ => {
                 let word = args.atom()?.to_ascii_uppercase();
                 self.word(&word, args)?
@@ -140,7 +150,7 @@ impl Reader {
             return Ok(not(Key::Flag(flag)));
         }
         match word {
-            "ALL" => return Ok(Key::And(Vec::new())),
+            "ALL" | "SAVEDATESUPPORTED" => return Ok(Key::And(Vec::new())),
             "RECENT" => return Ok(Key::Recent),
             "OLD" => return Ok(not(Key::Recent)),
             "NEW" => return Ok(and(vec![Key::Recent, not(Key::Flag(Flags::SEEN))])),
@@ -159,6 +169,15 @@ impl Reader {
             "BEFORE" => Ok(Key::Date(Ordering::Less, args.date()?)),
             "ON" => Ok(Key::Date(Ordering::Equal, args.date()?)),
             "SINCE" => Ok(not(Key::Date(Ordering::Less, args.date()?))),
+            "OLDER" => Ok(Key::Age(Ordering::Less, seconds(args)?)),
+            "YOUNGER" => Ok(Key::Age(Ordering::Greater, seconds(args)?)),
+            "SAVEDBEFORE" => Ok(Key::Saved(Ordering::Less, args.date()?)),
+            "SAVEDON" => Ok(Key::Saved(Ordering::Equal, args.date()?)),
+            "SAVEDSINCE" => Ok(not(Key::Saved(Ordering::Less, args.date()?))),
+            "EMAILID" => {
+                Ok(object_id::read(args, 'e')?.map_or_else(nothing, |id| Key::EmailId(Unique(id))))
+            }
+            "THREADID" => Ok(object_id::read(args, 't')?.map_or_else(nothing, Key::ThreadId)),
             "SENTBEFORE" => Ok(Key::Sent(Ordering::Less, args.date()?)),
             "SENTON" => Ok(Key::Sent(Ordering::Equal, args.date()?)),
             "SENTSINCE" => {
@@ -212,6 +231,19 @@ impl Reader {
             Charset::Latin1 => to_utf8(Some(b"iso-8859-1"), &text),
         };
         Ok(fold(&text))
+    }
+}
+
+/// The key that no message fits.
+const fn nothing() -> Key {
+    Key::Or(Vec::new())
+}
+
+/// `nz-number` of RFC 5032 §3.
+fn seconds(args: &mut Args<'_>) -> Parsed<u32> {
+    match args.number()? {
+        0 => Err(Completion::bad("An age has at least one second")),
+        seconds => Ok(seconds),
     }
 }
 
@@ -289,7 +321,8 @@ impl Key {
             Self::Set(..) | Self::Flag(_) | Self::Keyword(_) | Self::Recent | Self::ModSeq(_) => {
                 Cost::Memory
             }
-            Self::Date(..) | Self::Size(..) => Cost::Row,
+            Self::Date(..) | Self::Age(..) | Self::Saved(..) | Self::Size(..) => Cost::Row,
+            Self::EmailId(_) | Self::ThreadId(_) => Cost::Row,
             Self::Sent(..) | Self::Envelope(..) => Cost::Card,
             Self::Header(..) => Cost::Header,
             Self::Body(_) | Self::Text(_) => Cost::Message,
@@ -346,6 +379,10 @@ mod tests {
             "(SEEN",
             "BEFORE 31-Feb-2020",
             "LARGER x",
+            "OLDER 0",
+            "YOUNGER -1",
+            "SAVEDON",
+            "EMAILID a.b",
             "KEYWORD",
             "HEADER a",
             "1,",

@@ -12,6 +12,7 @@ use crate::imap::sequence_set::Resolved;
 use crate::mail::{Card, Date, Part};
 use crate::maildir::{AccountText, UidSet};
 use crate::store::{Account, Entry, Mailbox, Row, StoreError, Text};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Keys with what is known now put in: what `*` is in a set, and keywords as flags.
@@ -20,6 +21,7 @@ pub struct Trial {
     /// Keys that memory or the index answers, and keys that take longer.
     quick: usize,
     slow: usize,
+    now: Timestamp,
 }
 
 enum Test {
@@ -27,15 +29,22 @@ enum Test {
     Or(Vec<Test>),
     Not(Box<Test>),
     Set(Resolved),
+    /// INTERNALDATE is this second, or differs from it like that.
+    Since(Ordering, i64),
     Quick(Key),
     /// With its place among the slow ones.
     Slow(usize, Key),
 }
 
 impl Trial {
-    /// Of a view.
-    pub fn new(key: &Key, selected: &Selected, text: &AccountText) -> Result<Self, Completion> {
-        let mut trial = Self { test: Test::And(Vec::new()), quick: 0, slow: 0 };
+    /// Of a view, at this time.
+    pub fn new(
+        key: &Key,
+        selected: &Selected,
+        text: &AccountText,
+        now: Timestamp,
+    ) -> Result<Self, Completion> {
+        let mut trial = Self { test: Test::And(Vec::new()), quick: 0, slow: 0, now };
         trial.test = trial.prepare(key, selected, text)?;
         Ok(trial)
     }
@@ -62,6 +71,10 @@ impl Trial {
                 // A keyword that the account does not know is set nowhere.
                 text.keyword(name)
                     .map_or_else(|| Test::Or(Vec::new()), |flag| Test::Quick(Key::Flag(flag)))
+            }
+            Key::Age(order, seconds) => {
+                self.quick += 1;
+                Test::Since(*order, self.now.seconds().saturating_sub(i64::from(*seconds)))
             }
             key if key.is_slow() => {
                 self.slow += 1;
@@ -219,6 +232,10 @@ impl<'a> Candidate<'a> {
             }
             Test::Not(test) => Ok(!self.test(test, progress)?),
             Test::Set(set) => Ok(set.contains(self.seq, self.entry.uid)),
+            Test::Since(order, second) => {
+                let found = self.row()?.date.cmp(second);
+                Ok(found == *order || found == Ordering::Equal)
+            }
             Test::Quick(key) => self.quick(key),
             Test::Slow(place, key) => {
                 if let Some(Some(decided)) = progress.decided.get(*place) {
@@ -246,9 +263,16 @@ impl<'a> Candidate<'a> {
                 let date = Date { at: Timestamp::from_seconds(row.date), zone_minutes: row.zone };
                 date.day().cmp(day) == *order
             }
+            Key::Saved(order, day) => {
+                let at = Timestamp::from_seconds(self.row()?.saved);
+                Date { at, zone_minutes: 0 }.day().cmp(day) == *order
+            }
+            Key::EmailId(id) => self.row()?.email_id == *id,
+            Key::ThreadId(thread) => self.row()?.thread == *thread,
             Key::Size(order, size) => self.row()?.size.cmp(size) == *order,
             // `prepare` has put others in their place, or they are slow.
             Key::And(_) | Key::Or(_) | Key::Not(_) | Key::Set(..) | Key::Keyword(_) => false,
+            Key::Age(..) => false,
             Key::Sent(..) | Key::Envelope(..) | Key::Header(..) | Key::Body(_) | Key::Text(_) => {
                 false
             }
@@ -287,6 +311,7 @@ impl<'a> Candidate<'a> {
             Key::Flag(_) | Key::Recent | Key::ModSeq(_) | Key::Date(..) | Key::Size(..) => {
                 Ok(false)
             }
+            Key::Age(..) | Key::Saved(..) | Key::EmailId(_) | Key::ThreadId(_) => Ok(false),
         }
     }
 

@@ -1,5 +1,5 @@
-//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2, and CONDSTORE's parameter, RFC 7162 §3.1.8): every number is at hand,
-//! nothing is counted.
+//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2, CONDSTORE's parameter, RFC 7162 §3.1.8, and MAILBOXID, RFC 8474 §4.2):
+//! every number is at hand, nothing is counted.
 
 use super::action::Action;
 use crate::imap::args::{Args, Parsed};
@@ -10,6 +10,7 @@ use crate::imap::selected::{Access, Selected};
 use crate::imap::session::Session;
 use crate::maildir::{MailboxName, UidSet};
 use crate::store::StoreError;
+use std::sync::Arc;
 
 /// `SELECT INBOX`
 pub fn read_select(args: &mut Args<'_>) -> Parsed<Action> {
@@ -76,8 +77,10 @@ fn run(
     out.text("* OK [UIDVALIDITY ").number(mailbox.validity.0).text("] UIDs are valid\r\n");
     out.text("* OK [UIDNEXT ").number(mailbox.uidnext.0).text("] Next UID\r\n");
     out.text("* OK [HIGHESTMODSEQ ").number(mailbox.modseq.0).text("] Highest\r\n");
+    out.text("* OK [MAILBOXID (").text(&mailbox.id.to_string()).text(")] Its id\r\n");
     let keywords = mailboxes.text.clone();
-    session.selected = Some(Selected { id: mailbox.id, access, view, recent, keywords });
+    let (id, saved) = (mailbox.id, Arc::default());
+    session.selected = Some(Selected { id, access, view, recent, saved, keywords });
     Ok(match access {
         Access::ReadWrite => Completion::ok("Selected").code("READ-WRITE"),
         Access::ReadOnly => Completion::ok("Selected, to look only").code("READ-ONLY"),

@@ -1,10 +1,11 @@
-//! STATUS (RFC 3501 §6.3.10, HIGHESTMODSEQ of RFC 7162 §3.1.7): every number is at hand, nothing is counted.
+//! STATUS (RFC 3501 §6.3.10, HIGHESTMODSEQ of RFC 7162 §3.1.7, SIZE of RFC 8438, MAILBOXID of RFC 8474 §4.3): every number is at hand, nothing is counted.
 
 use super::action::Action;
 use crate::imap::args::{Args, Parsed};
 use crate::imap::job::Next;
 use crate::imap::response::Completion;
 use crate::imap::session::Session;
+use crate::imap::writer::Writer;
 use crate::maildir::MailboxName;
 use crate::store::{Account, Mailbox, StoreError};
 
@@ -17,73 +18,105 @@ enum Item {
     UidValidity,
     Unseen,
     HighestModSeq,
+    Size,
+    MailboxId,
 }
 
-const ITEMS: [(&str, Item); 6] = [
+const ITEMS: [(&str, Item); 8] = [
     ("MESSAGES", Item::Messages),
     ("RECENT", Item::Recent),
     ("UIDNEXT", Item::UidNext),
     ("UIDVALIDITY", Item::UidValidity),
     ("UNSEEN", Item::Unseen),
     ("HIGHESTMODSEQ", Item::HighestModSeq),
+    ("SIZE", Item::Size),
+    ("MAILBOXID", Item::MailboxId),
 ];
+
+/// The items that a client asks for, each once, in its order.
+#[derive(Debug, Clone)]
+pub struct Items(Vec<(&'static str, Item)>);
+
+impl Items {
+    /// `(MESSAGES UNSEEN)`
+    pub fn read(args: &mut Args<'_>) -> Parsed<Self> {
+        let mut items = Vec::new();
+        args.list(|args| {
+            let word = args.atom()?;
+            let item = ITEMS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word));
+            let item = item.ok_or(Completion::bad("STATUS does not know this item"))?;
+            if !items.contains(item) {
+                items.push(*item);
+            }
+            Ok(())
+        })?;
+        if items.is_empty() {
+            return Err(Completion::bad("STATUS needs an item"));
+        }
+        Ok(Self(items))
+    }
+
+    /// Does asking for them show that the client knows MODSEQ?
+    pub fn ask_mod_seq(&self) -> bool {
+        self.0.iter().any(|(_, item)| *item == Item::HighestModSeq)
+    }
+
+    /// `* STATUS INBOX (MESSAGES 3)`, or nothing if something cannot be had.
+    pub fn write(
+        &self,
+        out: &mut Writer,
+        account: &Account,
+        mailbox: &Mailbox,
+    ) -> Result<(), StoreError> {
+        let mut values = Vec::with_capacity(self.0.len());
+        for (word, item) in &self.0 {
+            values.push((word, value(account, mailbox, *item)?));
+        }
+        out.text("* STATUS ").string(mailbox.name.utf7().as_bytes()).text(" ");
+        out.list(values, |out, (word, value)| out.text(word).text(" ").text(&value));
+        out.text("\r\n");
+        Ok(())
+    }
+}
 
 /// `STATUS INBOX (MESSAGES UNSEEN)`
 pub fn read(args: &mut Args<'_>) -> Parsed<Action> {
     args.space()?;
     let name = args.mailbox()?;
     args.space()?;
-    let mut items = Vec::new();
-    args.list(|args| {
-        let word = args.atom()?;
-        let item = ITEMS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word));
-        let item = item.ok_or(Completion::bad("STATUS does not know this item"))?;
-        if !items.contains(item) {
-            items.push(*item);
-        }
-        Ok(())
-    })?;
+    let items = Items::read(args)?;
     args.end()?;
-    if items.is_empty() {
-        return Err(Completion::bad("STATUS needs an item"));
-    }
     Ok(Action::Work(Box::new(move |session| Next::from(run(session, &name, &items)))))
 }
 
-fn run(
-    session: &mut Session,
-    name: &MailboxName,
-    items: &[(&str, Item)],
-) -> Result<Completion, Completion> {
+fn run(session: &mut Session, name: &MailboxName, items: &Items) -> Result<Completion, Completion> {
     let mailboxes = session.account.mailboxes()?;
     let mailbox = mailboxes.named(name).ok_or(StoreError::NoMailbox)?;
-    if items.iter().any(|(_, item)| *item == Item::HighestModSeq) {
+    if items.ask_mod_seq() {
         session.becomes_aware();
     }
-    let mut numbers = Vec::with_capacity(items.len());
-    for (word, item) in items {
-        numbers.push((word, number(&session.account, mailbox, *item)?));
-    }
-    session.out.text("* STATUS ").string(name.utf7().as_bytes()).text(" ");
-    session.out.list(numbers, |out, (word, number)| out.text(word).text(" ").number(number));
-    session.out.text("\r\n");
+    items.write(&mut session.out, &session.account, mailbox)?;
     Ok(Completion::ok("That is how it stands"))
 }
 
-fn number(account: &Account, mailbox: &Mailbox, item: Item) -> Result<u64, StoreError> {
+fn value(account: &Account, mailbox: &Mailbox, item: Item) -> Result<String, StoreError> {
     Ok(match item {
-        Item::Messages => mailbox.count.into(),
-        Item::UidNext => mailbox.uidnext.0.into(),
-        Item::UidValidity => mailbox.validity.0.into(),
-        Item::Unseen => mailbox.unseen.into(),
-        Item::HighestModSeq => mailbox.modseq.0,
-        Item::Recent => {
-            let from = account.recent_from(mailbox);
-            if from >= mailbox.uidnext {
-                return Ok(0);
-            }
-            let array = account.array(mailbox)?;
-            (array.len() + 1).saturating_sub(array.seq_from(from)).into()
-        }
+        Item::Messages => mailbox.count.to_string(),
+        Item::UidNext => mailbox.uidnext.to_string(),
+        Item::UidValidity => mailbox.validity.to_string(),
+        Item::Unseen => mailbox.unseen.to_string(),
+        Item::HighestModSeq => mailbox.modseq.to_string(),
+        Item::Size => mailbox.bytes.to_string(),
+        Item::MailboxId => format!("({})", mailbox.id),
+        Item::Recent => recent(account, mailbox)?.to_string(),
     })
+}
+
+fn recent(account: &Account, mailbox: &Mailbox) -> Result<u32, StoreError> {
+    let from = account.recent_from(mailbox);
+    if from >= mailbox.uidnext {
+        return Ok(0);
+    }
+    let array = account.array(mailbox)?;
+    Ok((array.len() + 1).saturating_sub(array.seq_from(from)))
 }

@@ -65,7 +65,8 @@ pub const ROWS: &[Row] = &[
     // RFC 3501 §6.3
     row("SELECT", AfterLogin, Whole, None, select::read_select),
     row("EXAMINE", AfterLogin, Whole, None, select::read_examine),
-    row("CREATE", AfterLogin, Whole, None, create::read),
+    // With RFC 6154.
+    row("CREATE", AfterLogin, Whole, Some("CREATE-SPECIAL-USE"), create::read),
     row("DELETE", AfterLogin, Whole, None, delete::read),
     row("RENAME", AfterLogin, Whole, None, rename::read),
     row("SUBSCRIBE", AfterLogin, Whole, None, subscribe::read_subscribe),
@@ -112,12 +113,30 @@ pub fn find(args: &mut Args<'_>) -> Option<&'static Row> {
     Some(row)
 }
 
-/// Capabilities that are no command of their own: RFC 7888, RFC 4959, RFC 3348, RFC 6154, RFC 7162.
-const OTHERS: [&str; 5] = ["LITERAL+", "SASL-IR", "CHILDREN", "SPECIAL-USE", "CONDSTORE"];
+/// Capabilities that are no command of their own.
+const OTHERS: &[&str] = &[
+    // RFC 7888, RFC 4959, RFC 3348, RFC 6154, RFC 7162
+    "LITERAL+",
+    "SASL-IR",
+    "CHILDREN",
+    "SPECIAL-USE",
+    "CONDSTORE",
+    // RFC 8438, RFC 8474, RFC 8514, RFC 5032
+    "STATUS=SIZE",
+    "OBJECTID",
+    "SAVEDATE",
+    "WITHIN",
+    // RFC 4731, RFC 5182
+    "ESEARCH",
+    "SEARCHRES",
+];
 
 /// All that we announce, with what depends on the state of the session behind it.
 pub fn capabilities(state: Vec<String>) -> String {
     let commands = ROWS.iter().filter_map(|row| row.announces);
-    let all = std::iter::once("IMAP4rev1").chain(OTHERS).chain(commands).map(str::to_owned);
+    let all = std::iter::once("IMAP4rev1")
+        .chain(OTHERS.iter().copied())
+        .chain(commands)
+        .map(str::to_owned);
     all.chain(state).collect::<Vec<_>>().join(" ")
 }
