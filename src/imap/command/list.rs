@@ -1,6 +1,9 @@
-//! LIST and LSUB (RFC 3501 §6.3.8, §6.3.9), with CHILDREN (RFC 3348) and the special uses (RFC 6154) on every answer.
+//! LIST in its plain form and LSUB (RFC 3501 §6.3.8, §6.3.9), with CHILDREN (RFC 3348) and the special uses (RFC 6154) on every answer.
 
 use super::action::Action;
+use super::list_answer::{ancestors, use_attribute, write};
+use super::list_extended;
+use super::list_option::{Form, Request};
 use crate::imap::args::{Args, Parsed};
 use crate::imap::job::{Job, Next};
 use crate::imap::list_pattern::{Fit, ListPattern};
@@ -19,23 +22,30 @@ enum Kind {
     Lsub,
 }
 
-/// `LIST "" *`
+/// `LIST "" *`, `LIST (SUBSCRIBED) "" (INBOX Lists/%) RETURN (CHILDREN)`
 pub fn read_list(args: &mut Args<'_>) -> Parsed<Action> {
-    read(args, Kind::List)
+    let mut request = Request::read(args)?;
+    match (request.form, request.patterns.pop()) {
+        (Form::Plain, Some(pattern)) => Ok(list(Kind::List, request.reference, pattern)),
+        (Form::Plain | Form::Extended, last) => {
+            request.patterns.extend(last);
+            Ok(Action::Work(Box::new(move |session| list_extended::begin(session, request))))
+        }
+    }
 }
 
 /// `LSUB "" *`
 pub fn read_lsub(args: &mut Args<'_>) -> Parsed<Action> {
-    read(args, Kind::Lsub)
-}
-
-fn read(args: &mut Args<'_>, kind: Kind) -> Parsed<Action> {
     args.space()?;
     let reference = args.astring()?.into_owned();
     args.space()?;
     let name = args.list_mailbox()?.into_owned();
     args.end()?;
-    Ok(Action::Work(Box::new(move |session| {
+    Ok(list(Kind::Lsub, reference, name))
+}
+
+fn list(kind: Kind, reference: Vec<u8>, name: Vec<u8>) -> Action {
+    Action::Work(Box::new(move |session| {
         let done = Completion::ok("That is all");
         if name.is_empty() && kind == Kind::List {
             // RFC 3501 §6.3.8: asks for the separator and the root of the reference.
@@ -56,7 +66,7 @@ fn read(args: &mut Args<'_>, kind: Kind) -> Parsed<Action> {
         };
         let (candidates, fitting) = (candidates.into_iter(), BTreeMap::new());
         go_on(session, Listing { kind, pattern, mailboxes, candidates, fitting })
-    })))
+    }))
 }
 
 /// Whether a name that fits is a mailbox, or only stands above one.
@@ -114,7 +124,7 @@ fn go_on(session: &mut Session, mut listing: Listing) -> Next {
         && !session.out.is_full()
         && let Some((name, is)) = listing.fitting.pop_first()
     {
-        write(&mut session.out, listing.kind, &listing.mailboxes, &name, is);
+        tell(&mut session.out, listing.kind, &listing.mailboxes, &name, is);
     }
     if listing.candidates.len() == 0 && listing.fitting.is_empty() {
         return Next::Done(Completion::ok("That is all"));
@@ -123,26 +133,15 @@ fn go_on(session: &mut Session, mut listing: Listing) -> Next {
     Next::More(job)
 }
 
-/// The levels above a name, the nearest first.
-fn ancestors(name: &MailboxName) -> impl Iterator<Item = MailboxName> {
-    std::iter::successors(name.parent(), MailboxName::parent)
-}
-
-fn write(out: &mut Writer, kind: Kind, mailboxes: &Mailboxes, name: &MailboxName, is: Is) {
-    let mailbox = mailboxes.named(name);
+fn tell(out: &mut Writer, kind: Kind, mailboxes: &Mailboxes, name: &MailboxName, is: Is) {
     let word = match kind {
         Kind::List => "LIST",
         Kind::Lsub => "LSUB",
     };
-    let mut attributes = Vec::new();
-    if is == Is::Above || (mailbox.is_none() && kind == Kind::List) {
-        attributes.push("\\Noselect");
-    }
+    let nothing = is == Is::Above || (mailboxes.named(name).is_none() && kind == Kind::List);
     let has_children = is == Is::Above || mailboxes.has_children(name);
-    attributes.push(if has_children { "\\HasChildren" } else { "\\HasNoChildren" });
-    attributes
-        .extend(mailbox.and_then(|mailbox| mailbox.role).map(crate::maildir::Role::attribute));
-    out.text("* ").text(word).text(" ");
-    out.list(attributes, |out, attribute| out.text(attribute));
-    out.text(" \"/\" ").string(name.utf7().as_bytes()).text("\r\n");
+    let children = if has_children { "\\HasChildren" } else { "\\HasNoChildren" };
+    let attributes = nothing.then_some("\\Noselect").into_iter().chain([children]);
+    write(out, word, attributes.chain(use_attribute(mailboxes, name)), name);
+    out.text("\r\n");
 }

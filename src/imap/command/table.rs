@@ -129,6 +129,9 @@ const OTHERS: &[&str] = &[
     // RFC 4731, RFC 5182
     "ESEARCH",
     "SEARCHRES",
+    // RFC 5258, RFC 5819
+    "LIST-EXTENDED",
+    "LIST-STATUS",
 ];
 
 /// All that we announce, with what depends on the state of the session behind it.

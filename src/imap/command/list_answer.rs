@@ -1,0 +1,27 @@
+//! The line that LIST and LSUB tell of a name (RFC 3501 §7.2.2), and the levels above it.
+
+use crate::imap::writer::Writer;
+use crate::maildir::{MailboxName, Role};
+use crate::store::Mailboxes;
+
+/// The levels above a name, the nearest first.
+pub fn ancestors(name: &MailboxName) -> impl Iterator<Item = MailboxName> {
+    std::iter::successors(name.parent(), MailboxName::parent)
+}
+
+/// The special use of a mailbox; told on every line, for clients look for it on any.
+pub fn use_attribute(mailboxes: &Mailboxes, name: &MailboxName) -> Option<&'static str> {
+    mailboxes.named(name).and_then(|mailbox| mailbox.role).map(Role::attribute)
+}
+
+/// `* LIST (\HasNoChildren) "/" "INBOX"`, without its end.
+pub fn write<'a>(
+    out: &mut Writer,
+    word: &str,
+    attributes: impl IntoIterator<Item = &'a str>,
+    name: &MailboxName,
+) {
+    out.text("* ").text(word).text(" ");
+    out.list(attributes, |out, attribute| out.text(attribute));
+    out.text(" \"/\" ").string(name.utf7().as_bytes());
+}
