@@ -57,6 +57,16 @@ fn smtp_command() {
 }
 
 #[test]
+fn smtp_chunks() {
+    corpus("smtp_chunks", bodies::smtp::smtp_chunks);
+}
+
+#[test]
+fn proxy_header() {
+    corpus("proxy_header", bodies::proxy::proxy_header);
+}
+
+#[test]
 fn imap_command() {
     corpus("imap_command", bodies::imap::imap_command);
     let mut client = bodies::imap::Client::new();

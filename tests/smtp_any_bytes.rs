@@ -12,6 +12,7 @@ use pillarbox::smtp::Role;
 
 const WORDS: &[&[u8]] = &[
     b"EHLO x\r\n",
+    b"LHLO x\r\n",
     b"MAIL FROM:<a@b>\r\n",
     b"MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\n",
     b"RCPT TO:<a@b>\r\nDATA\r\n",
@@ -26,6 +27,15 @@ const WORDS: &[&[u8]] = &[
     b" SIZE=9",
     b" BODY=8BITMIME",
     b"DATA",
+    b"RCPT TO:<a@b>\r\nBDAT 9\r\n",
+    b"BDAT 4\r\n",
+    b"BDAT 30000 LAST\r\n",
+    b"BDAT ",
+    b" LAST",
+    b" BODY=BINARYMIME",
+    b"MAIL FROM:<\xc3\xbc@\xc3\xbc> SMTPUTF8\r\n",
+    b"\xc3\xbc",
+    b" SMTPUTF8",
     b"RSET",
     b"NOOP",
     b"STARTTLS",
@@ -54,11 +64,12 @@ const WORDS: &[&[u8]] = &[
 
 #[test]
 fn any_bytes_are_survived() {
-    let roles = [Role::Relay { submission_port: 465 }, Role::Submission(ClearText::Allowed)];
+    let roles =
+        [Role::Relay { submission_port: 465 }, Role::Submission(ClearText::Allowed), Role::Lmtp];
     let mut written = 0;
     for seed in 1..400 {
         let mut next = dice(0x9e37_79b9_7f4a_7c15 ^ (seed << 20));
-        let mut client = Client::new(roles[usize::try_from(seed % 2).unwrap()]);
+        let mut client = Client::new(roles[usize::try_from(seed % 3).unwrap()]);
         for _ in 0..60 {
             let mut bytes = Vec::new();
             for _ in 0..=next() % 12 {

@@ -5,7 +5,7 @@ use super::server::TRY_SOCKET;
 use crate::base::ClearText;
 use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, Trial, TrialAccount, serve};
 use crate::mail::Domain;
-use crate::net::Acceptor;
+use crate::net::{Acceptor, Trust};
 use crate::registry::Registry;
 use crate::store::Store;
 use argh::FromArgs;
@@ -60,7 +60,8 @@ fn try_out(words: &TryWords) -> Result<(), Stop> {
     let host = Domain::parse("pillarbox.test").ok_or_else(no_domain)?;
     let facts = Facts { data: data.clone(), domains: vec![host.clone()] };
     let control = Control::bind(&words.dir.join(TRY_SOCKET), facts)?;
-    let plan = Plan { host, clear_text: ClearText::Allowed, tls, control };
+    let trust = Trust::default();
+    let plan = Plan { host, clear_text: ClearText::Allowed, tls, control, trust };
     let store = Arc::new(Store::new(&data));
     let number = |at| if words.port_base == 0 { 0 } else { words.port_base.saturating_add(at) };
     let address = |at| SocketAddr::from((Ipv4Addr::LOCALHOST, number(at)));

@@ -37,7 +37,8 @@ impl Command for ServeWords {
         let wanted = wanted(&settings);
         let facts = Facts { data: settings.data.clone(), domains: settings.domains };
         let control = Control::bind(&settings.control, facts)?;
-        let plan = Plan { host: settings.host, clear_text: ClearText::Refused, tls, control };
+        let (host, trust) = (settings.host, settings.trust);
+        let plan = Plan { host, clear_text: ClearText::Refused, tls, control, trust };
         let store = Arc::new(Store::new(&settings.data));
         serve(plan, &wanted, store, registry, ready)?;
         Ok(())

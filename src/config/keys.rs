@@ -3,6 +3,7 @@
 use super::error::Fault;
 use super::near::nearest;
 use crate::mail::Domain;
+use crate::net::{Network, Trust};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use toml::Spanned;
@@ -19,6 +20,7 @@ pub struct Draft {
     pub listen: Vec<(&'static str, Vec<SocketAddr>)>,
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
+    pub trust: Trust,
 }
 
 /// A key.
@@ -37,8 +39,11 @@ const PATH: &str = "a path from the root, like \"/var/lib/pillarbox\"";
 const LISTEN: &str =
     "an address with a port, like \"[::]:25\" or \"192.0.2.1:25\", or a list of these";
 
+const NETWORKS: &str =
+    "an address or a network, like \"192.0.2.7\" or \"10.0.0.0/8\", or a list of these";
+
 /// Every key that may stand in the file.
-pub const KEYS: [Key; 13] = [
+pub const KEYS: [Key; 16] = [
     Key {
         section: None,
         name: "data",
@@ -70,6 +75,7 @@ pub const KEYS: [Key; 13] = [
     Key { section: Some("listen"), name: "imaps", expected: LISTEN, take: listen },
     Key { section: Some("listen"), name: "pop3", expected: LISTEN, take: listen },
     Key { section: Some("listen"), name: "pop3s", expected: LISTEN, take: listen },
+    Key { section: Some("listen"), name: "lmtp", expected: LISTEN, take: listen },
     Key {
         section: Some("tls"),
         name: "certificate",
@@ -81,6 +87,18 @@ pub const KEYS: [Key; 13] = [
         name: "key",
         expected: "the path of the certificate's key (PEM)",
         take: |to, _, v| put(&mut to.key, path(v)),
+    },
+    Key {
+        section: Some("trust"),
+        name: "lmtp",
+        expected: NETWORKS,
+        take: |to, _, v| networks(v).map(|all| to.trust.lmtp = all),
+    },
+    Key {
+        section: Some("trust"),
+        name: "proxy",
+        expected: NETWORKS,
+        take: |to, _, v| networks(v).map(|all| to.trust.proxy = all),
     },
 ];
 
@@ -103,6 +121,15 @@ fn domain(value: &Value<'_>) -> Result<Domain, usize> {
 
 fn address(value: &Value<'_>) -> Result<SocketAddr, usize> {
     text(value, |text| text.parse().ok())
+}
+
+/// One or several; an empty list means nobody.
+fn networks(value: &Value<'_>) -> Result<Vec<Network>, usize> {
+    let network = |value: &Value<'_>| text(value, |text| text.parse().ok());
+    match value.get_ref().as_array() {
+        Some(array) => array.iter().map(network).collect(),
+        None => Ok(vec![network(value)?]),
+    }
 }
 
 /// At least one.

@@ -3,6 +3,7 @@
 use super::error::{ConfigError, Fault};
 use super::keys::{Draft, read};
 use crate::mail::Domain;
+use crate::net::Trust;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub domains: Vec<Domain>,
     /// `None`: a certificate is made that nobody vouches for.
     pub tls: Option<TlsFiles>,
+    /// Addresses that may do what others may not.
+    pub trust: Trust,
     listen: Vec<(&'static str, Vec<SocketAddr>)>,
 }
 
@@ -48,7 +51,7 @@ impl Settings {
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
         // Editors of other systems put a byte order mark first.
         let (draft, mut faults) = read(text.strip_prefix('\u{feff}').unwrap_or(text))?;
-        let Draft { data, control, host, domains, listen, certificate, key } = draft;
+        let Draft { data, control, host, domains, listen, certificate, key, trust } = draft;
         let mut missing = |key: &str, what: &str| {
             let key = format!("`{key}`");
             // One that is there and wrong has been named already.
@@ -84,25 +87,29 @@ impl Settings {
                 host,
                 domains,
                 tls,
+                trust,
                 listen,
             }),
             _ => Err(faults),
         }
     }
 
-    /// Where a port listens; `usual` is its number if the file does not say.
-    pub fn listen(&self, name: &str, usual: u16) -> Vec<SocketAddr> {
+    /// Where a port listens; `usual` is its number if the file does not say, `None` if it does not listen then.
+    pub fn listen(&self, name: &str, usual: Option<u16>) -> Vec<SocketAddr> {
         let said = self.listen.iter().find(|(said, _)| *said == name);
         match said {
             Some((_, addresses)) => addresses.clone(),
-            None => vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, usual))],
+            None => {
+                let everywhere = |number| SocketAddr::from((Ipv6Addr::UNSPECIFIED, number));
+                usual.map(everywhere).into_iter().collect()
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Settings, TlsFiles};
+    use super::{Settings, TlsFiles, Trust};
 
     const LEAST: &str = "host = 'mail.example.org'\ndomains = ['example.org']\n";
 
@@ -113,7 +120,9 @@ mod tests {
         assert_eq!(settings.domains[0].as_str(), "example.org");
         assert_eq!(settings.data.to_str(), Some("/var/lib/pillarbox"));
         assert_eq!(settings.control.to_str(), Some("/run/pillarbox/control"));
-        assert_eq!(settings.listen("smtp", 25), ["[::]:25".parse().unwrap()]);
+        assert_eq!(settings.listen("smtp", Some(25)), ["[::]:25".parse().unwrap()]);
+        assert_eq!(settings.listen("lmtp", None), []);
+        assert_eq!(settings.trust, Trust::default());
         assert_eq!(settings.tls, None);
     }
 
@@ -121,16 +130,18 @@ mod tests {
     fn everything_can_be_said() {
         let text = format!(
             "{LEAST}data = '/d'\ncontrol = '/d/c'\n[listen]\nsmtp = ['127.0.0.1:25', '[::1]:25']\nsubmission = []\n\
-             submissions = '127.0.0.1:0'\n[tls]\ncertificate = '/c'\nkey = '/k'\n"
+             submissions = '127.0.0.1:0'\n[tls]\ncertificate = '/c'\nkey = '/k'\n[trust]\nlmtp = []\nproxy = ['10.0.0.0/8', '::1']\n"
         );
         let settings = Settings::parse(&text).unwrap();
         assert_eq!(settings.data.to_str(), Some("/d"));
         assert_eq!(settings.control.to_str(), Some("/d/c"));
-        assert_eq!(settings.listen("smtp", 25).len(), 2);
-        assert_eq!(settings.listen("submission", 587), []);
-        assert_eq!(settings.listen("submissions", 465), ["127.0.0.1:0".parse().unwrap()]);
+        assert_eq!(settings.listen("smtp", Some(25)).len(), 2);
+        assert_eq!(settings.listen("submission", Some(587)), []);
+        assert_eq!(settings.listen("submissions", Some(465)), ["127.0.0.1:0".parse().unwrap()]);
         let files = TlsFiles { certificate: "/c".into(), key: "/k".into() };
         assert_eq!(settings.tls, Some(files));
+        assert!(!settings.trust.hands_on([127, 0, 0, 1].into()));
+        assert!(settings.trust.is_proxy([10, 1, 2, 3].into()));
     }
 
     #[test]
@@ -172,6 +183,11 @@ mod tests {
                 "data = 'pillarbox'",
                 Some(3),
                 &["`data` must be a path from the root", "it is 'pillarbox'"],
+            ),
+            (
+                "[trust]\nproxy = ['10.0.0.0/8',\n'10.0.0.0/99']",
+                Some(5),
+                &["`proxy` must be an address or a network"],
             ),
             ("[tls]\nkey = '/k'", None, &["`certificate` is missing in [tls]"]),
             ("[tls]\ncertificate = '/k'", None, &["`key` is missing in [tls]"]),

@@ -22,11 +22,13 @@ pub enum Port {
     Pop3,
     /// 995, TLS from the start.
     Pop3s,
+    /// For a server that stands before us; it has no usual number, and is not there unless it is asked for.
+    Lmtp,
 }
 
 impl Port {
     /// All that the box listens on.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Smtp,
         Self::Submission,
         Self::Submissions,
@@ -34,18 +36,20 @@ impl Port {
         Self::Imaps,
         Self::Pop3,
         Self::Pop3s,
+        Self::Lmtp,
     ];
 
-    /// Its usual number.
-    pub const fn usual(self) -> u16 {
+    /// Its usual number, if it is usually there.
+    pub const fn usual(self) -> Option<u16> {
         match self {
-            Self::Smtp => 25,
-            Self::Submission => 587,
-            Self::Submissions => 465,
-            Self::Imap => 143,
-            Self::Imaps => 993,
-            Self::Pop3 => 110,
-            Self::Pop3s => 995,
+            Self::Smtp => Some(25),
+            Self::Submission => Some(587),
+            Self::Submissions => Some(465),
+            Self::Imap => Some(143),
+            Self::Imaps => Some(993),
+            Self::Pop3 => Some(110),
+            Self::Pop3s => Some(995),
+            Self::Lmtp => None,
         }
     }
 
@@ -59,13 +63,28 @@ impl Port {
             Self::Imaps => "imaps",
             Self::Pop3 => "pop3",
             Self::Pop3s => "pop3s",
+            Self::Lmtp => "lmtp",
+        }
+    }
+
+    /// May a proxy stand before it? Whoever hands on mail by LMTP is a server of ours and speaks for itself.
+    pub const fn takes_proxies(self) -> bool {
+        match self {
+            Self::Smtp
+            | Self::Submission
+            | Self::Submissions
+            | Self::Imap
+            | Self::Imaps
+            | Self::Pop3
+            | Self::Pop3s => true,
+            Self::Lmtp => false,
         }
     }
 
     /// Does TLS come before the first word?
     pub const fn is_secure(self) -> bool {
         match self {
-            Self::Smtp | Self::Submission | Self::Imap | Self::Pop3 => false,
+            Self::Smtp | Self::Submission | Self::Imap | Self::Pop3 | Self::Lmtp => false,
             Self::Submissions | Self::Imaps | Self::Pop3s => true,
         }
     }

@@ -6,13 +6,14 @@ use super::sessions::Sessions;
 use crate::base::{ClearText, Machine, Quoted, StartTls};
 use crate::imap;
 use crate::mail::Domain;
-use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream};
+use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream, Trust};
 use crate::pop3;
 use crate::registry::Registry;
 use crate::service::{Access, Collect, Logins, Receive};
 use crate::smtp::{self, Limits, Role, Server, Setup};
 use crate::store::Store;
 use async_signal::{Signal, Signals};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use smol::LocalExecutor;
 use smol::future::{self, FutureExt};
@@ -36,6 +37,8 @@ pub struct Plan {
     pub tls: Acceptor,
     /// The socket for the commands.
     pub control: Control,
+    /// Addresses that may do what others may not.
+    pub trust: Trust,
 }
 
 /// Most connections in all and from one address. A household of phones, each with a connection a folder, is one address.
@@ -43,6 +46,8 @@ const CONNECTIONS_MAX: usize = 1000;
 const CONNECTIONS_EACH_MAX: usize = 200;
 /// How long sessions may take to finish what is being written when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(2);
+const FILES_MAX: u64 = 16 * 1024;
+const BACKUP_EVERY: Duration = Duration::from_hours(24);
 
 /// Binds every port or none, serves until SIGINT or SIGTERM, then stops in order. `ready` is called when every port
 /// takes connections. Blocks.
@@ -53,6 +58,7 @@ pub fn serve(
     registry: Arc<Registry>,
     ready: impl FnOnce(&[Running]),
 ) -> Result<(), StartError> {
+    raise_file_limit();
     let executor = Rc::new(LocalExecutor::new());
     smol::block_on(executor.run(async {
         let mut ports = Vec::with_capacity(wanted.len());
@@ -61,6 +67,19 @@ pub fn serve(
         }
         run(&executor, plan, ports, store, registry, ready).await
     }))
+}
+
+/// A session holds a connection and, while it reads messages, some of their files open: the usual 1,024 are too few for
+/// a household that does so at once.
+fn raise_file_limit() {
+    let now = getrlimit(Resource::Nofile);
+    let wanted = now.maximum.map_or(FILES_MAX, |most| most.min(FILES_MAX));
+    if now.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit { current: Some(wanted), ..now };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            log::warn!("the limit of open files stays at {:?}: {error}", now.current);
+        }
+    }
 }
 
 /// What every session is made of.
@@ -111,12 +130,15 @@ async fn run(
             house.plan.control.serve(&inner, &talks, admin).await;
         }));
     }
+    if let Some(limit) = sd_notify::watchdog_enabled() {
+        listening.push(executor.spawn(show_life(limit / 2)));
+    }
+    listening.push(executor.spawn(back_up_daily(house.registry.clone())));
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
         listening.push(executor.spawn(async move {
-            net::listen(&listener, &crowd, |stream, peer, admission| {
-                let session = session(house.clone(), port, stream, peer, admission);
-                inner.spawn(session).detach();
+            net::listen(&listener, |stream, peer| {
+                inner.spawn(session(house.clone(), crowd.clone(), port, stream, peer)).detach();
             })
             .await;
         }));
@@ -144,6 +166,25 @@ async fn run(
     }
     smol::unblock(move || store.close()).await;
     Ok(())
+}
+
+/// Tells systemd that sessions are still being served: a thread that hangs tells nothing, and is restarted.
+async fn show_life(every: Duration) {
+    loop {
+        tell_systemd(NotifyState::Watchdog);
+        smol::Timer::after(every).await;
+    }
+}
+
+/// The registry's copy is made at the start and after each command too; this one holds when devices were last used.
+async fn back_up_daily(registry: Arc<Registry>) {
+    loop {
+        smol::Timer::after(BACKUP_EVERY).await;
+        let registry = registry.clone();
+        if let Err(error) = smol::unblock(move || registry.back_up()).await {
+            log::error!("state.db has no backup of today: {error}");
+        }
+    }
 }
 
 /// What the commands are answered from.
@@ -178,16 +219,24 @@ fn tell_systemd(state: NotifyState<'_>) {
 /// One connection from its first byte to its last. A fault in it ends it alone.
 async fn session(
     house: Arc<House>,
+    crowd: Arc<Crowd>,
     port: Port,
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: IpAddr,
-    admission: Option<Admission>,
 ) {
-    let Some(_admission) = admission else {
-        log::info!("port={} peer={peer} refused=\"too many connections\"", port.name());
-        refuse(stream, port).await;
+    let Some((peer, admission)) = told_peer(&house, &crowd, port, &mut stream, peer).await else {
         return;
     };
+    let Some(_admission) = admission else {
+        log::info!("port={} peer={peer} refused=\"too many connections\"", port.name());
+        refuse(stream, too_many(port)).await;
+        return;
+    };
+    if port == Port::Lmtp && !house.plan.trust.hands_on(peer) {
+        log::info!("port=lmtp peer={peer} refused=\"not trusted with it\"");
+        refuse(stream, b"554 5.7.1 Only servers that are listed hand on mail here\r\n").await;
+        return;
+    }
     let driven = AssertUnwindSafe(converse(&house, port, stream, peer)).catch_unwind().await;
     match driven {
         Ok(Ok(())) => {}
@@ -201,9 +250,35 @@ async fn session(
     }
 }
 
-async fn refuse(mut stream: TcpStream, port: Port) {
-    let text: &[u8] = match port {
-        Port::Smtp | Port::Submission => {
+/// Whose connection it is, and its place. A proxy's is that of whoever stands behind it; `None` if that is not said.
+async fn told_peer(
+    house: &House,
+    crowd: &Arc<Crowd>,
+    port: Port,
+    stream: &mut TcpStream,
+    peer: IpAddr,
+) -> Option<(IpAddr, Option<Admission>)> {
+    if !port.takes_proxies() || !house.plan.trust.is_proxy(peer) {
+        return Some((peer, crowd.admit(peer)));
+    }
+    let Some(waiting) = crowd.admit_proxy(peer) else { return Some((peer, None)) };
+    match net::behind(stream).await {
+        Ok(Some(told)) => {
+            drop(waiting);
+            Some((told, crowd.admit(told)))
+        }
+        Ok(None) => Some((peer, Some(waiting))),
+        Err(error) => {
+            let text = error.to_string();
+            log::warn!("port={} proxy={peer} ended={}", port.name(), Quoted(text.as_bytes()));
+            None
+        }
+    }
+}
+
+const fn too_many(port: Port) -> &'static [u8] {
+    match port {
+        Port::Smtp | Port::Submission | Port::Lmtp => {
             b"421 4.7.0 Too many connections from you or in all; try again in a few minutes\r\n"
         }
         Port::Imap => {
@@ -214,7 +289,10 @@ async fn refuse(mut stream: TcpStream, port: Port) {
         }
         // In TLS nothing can be said before the handshake.
         Port::Submissions | Port::Imaps | Port::Pop3s => b"",
-    };
+    }
+}
+
+async fn refuse(mut stream: TcpStream, text: &'static [u8]) {
     let said = async { stream.write_all(text).await };
     let limit = async {
         smol::Timer::after(Duration::from_secs(1)).await;
@@ -235,6 +313,7 @@ async fn converse(
     let role = match port {
         Port::Smtp => Role::Relay { submission_port: house.submission_port },
         Port::Submission | Port::Submissions => Role::Submission(house.plan.clear_text),
+        Port::Lmtp => Role::Lmtp,
         Port::Imap | Port::Imaps => return read_mail(house, port, peer, start_tls, stream).await,
         Port::Pop3 | Port::Pop3s => return collect(house, port, peer, start_tls, stream).await,
     };

@@ -9,6 +9,7 @@ use super::selected::Update;
 use super::server::{Round, Server};
 use super::state::{State, Tag, Then, Work};
 use crate::base::{Line, Step, Timestamp};
+use crate::mail::Date;
 
 /// A message is written to the disk in pieces of this size.
 const UPLOAD_PIECE: usize = 64 * 1024;
@@ -61,26 +62,48 @@ impl Server {
                 let (job, then) = (append::commit(), Then::End);
                 self.go_to(State::Working(Work { tag, job, update: Update::Whole, then }))
             }
-            line @ (Line::Whole(_) | Line::TooLong) => {
+            Line::Whole(line) => {
                 self.deadline = None;
-                let completion = Completion::bad("One message an APPEND");
-                let next = match &line {
-                    Line::Whole(line) => announced(line.trim_ascii_end()),
-                    Line::Partial | Line::TooLong => None,
-                };
-                let then = match next {
-                    Some((left, Sending::AtOnce)) => Then::Refuse(left, completion),
-                    Some((_, Sending::Waits)) | None => Then::EndAs(completion),
-                };
-                self.go_to(State::Working(Work {
-                    tag,
-                    job: append::abandon(),
-                    update: Update::Whole,
-                    then,
-                }))
+                self.next_upload(now, tag, line.trim_ascii_end())
+            }
+            Line::TooLong => {
+                self.deadline = None;
+                self.abandon(tag, None, Completion::bad("The command is too long"))
             }
             Line::Partial if self.input.is_closed() => Round::Again,
             Line::Partial => self.wait(now, State::Uploaded { tag }),
         }
+    }
+
+    /// Behind a message something follows: another one (RFC 3502), or what is wrong.
+    fn next_upload(&mut self, now: Timestamp, tag: Tag, line: &[u8]) -> Round {
+        let next = announced(line);
+        let head = append::read_next(line).and_then(|head| match next {
+            Some((size, _)) if size > self.setup.limits.message_size_max => {
+                Err(Completion::no("The message is too large").code("TOOBIG"))
+            }
+            // RFC 3502 §6.3.11: an empty message takes all back.
+            Some((0, _)) => Err(Completion::no("The messages are taken back")),
+            Some((size, sending)) => Ok((head, size, sending)),
+            None => Err(Completion::bad("The message is no literal")),
+        });
+        match head {
+            Ok((head, size, sending)) => {
+                let job = append::begin(head, size, Date { at: now, zone_minutes: 0 });
+                let (update, then) = (Update::Nothing, Then::Upload(size, sending));
+                self.go_to(State::Working(Work { tag, job, update, then }))
+            }
+            Err(completion) => self.abandon(tag, next, completion),
+        }
+    }
+
+    /// What has come of an APPEND is forgotten; a literal that comes all the same is dropped.
+    fn abandon(&mut self, tag: Tag, next: Option<(u64, Sending)>, completion: Completion) -> Round {
+        let then = match next {
+            Some((left, Sending::AtOnce)) => Then::Refuse(left, completion),
+            Some((_, Sending::Waits)) | None => Then::EndAs(completion),
+        };
+        let job = append::abandon();
+        self.go_to(State::Working(Work { tag, job, update: Update::Whole, then }))
     }
 }

@@ -85,12 +85,12 @@ impl From<StoreError> for Completion {
             StoreError::OverQuota | StoreError::NoSpace => "OVERQUOTA",
             StoreError::ReadOnly(_) => "NOPERM",
             StoreError::NoMessage => "EXPUNGEISSUED",
-            StoreError::Io(_) => "SERVERBUG",
+            StoreError::Io(_) | StoreError::IndexDamaged(_) => "SERVERBUG",
             StoreError::Closed => "UNAVAILABLE",
         };
         let text = match &error {
             // What the disk said is for the log, not for the network.
-            StoreError::Io(what) => {
+            StoreError::Io(what) | StoreError::IndexDamaged(what) => {
                 log::error!("service=imap {what}");
                 "the server could not read or write your mail; see its log".to_owned()
             }

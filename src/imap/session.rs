@@ -26,8 +26,8 @@ pub struct Session {
     pub selected: Option<Selected>,
     /// Does the client know MODSEQ?
     pub condstore: Condstore,
-    /// A message that comes in by APPEND.
-    pub upload: Option<Upload>,
+    /// Messages that come in by one APPEND; the last may not be whole.
+    pub uploads: Vec<Upload>,
 }
 
 impl Session {
@@ -41,7 +41,7 @@ impl Session {
             out: Writer::default(),
             selected: None,
             condstore: Condstore::Unaware,
-            upload: None,
+            uploads: Vec::new(),
         }
     }
 

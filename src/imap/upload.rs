@@ -1,4 +1,4 @@
-//! A message on its way in by APPEND.
+//! A message on its way in by APPEND, perhaps with others.
 
 use super::flag_text::FlagNames;
 use crate::mail::Date;

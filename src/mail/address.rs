@@ -1,8 +1,9 @@
-//! One mail address as SMTP carries it (RFC 5321 §4.1.2, `Mailbox`). Clients and peers control the input.
+//! One mail address as SMTP carries it (RFC 5321 §4.1.2 and RFC 6531 §3.3, `Mailbox`). Clients and peers control the input.
 
 use super::domain::Domain;
 use super::token::is_atext;
 use std::fmt;
+use unicode_normalization::UnicodeNormalization;
 
 /// RFC 5321 §4.5.3.1.3: a path of 256 bytes with its angle brackets.
 // Differs: §4.5.3.1.1 lets a server stop at 64 bytes of a local part, and asks it to take more where it can: senders made
@@ -13,7 +14,7 @@ const ADDRESS_LEN_MAX: usize = 254;
 /// any case. `Display` quotes the local part where it must.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
-    /// Without quotes and backslashes.
+    /// Without quotes and backslashes, in NFC.
     local: String,
     domain: Domain,
 }
@@ -25,8 +26,6 @@ pub enum AddressError {
     Malformed,
     /// It is over 254 bytes.
     TooLong,
-    /// It has bytes beyond ASCII, which need SMTPUTF8 (RFC 6531).
-    NotAscii,
 }
 
 impl fmt::Display for AddressError {
@@ -34,7 +33,6 @@ impl fmt::Display for AddressError {
         f.write_str(match self {
             Self::Malformed => "not a mail address",
             Self::TooLong => "mail address too long",
-            Self::NotAscii => "mail address with characters beyond ASCII",
         })
     }
 }
@@ -44,25 +42,21 @@ impl std::error::Error for AddressError {}
 impl Address {
     /// From an unquoted local part. The error is that of `parse`.
     pub fn new(local: &str, domain: Domain) -> Result<Self, AddressError> {
-        if !local.is_ascii() {
-            return Err(AddressError::NotAscii);
-        }
-        if local.bytes().any(|b| b.is_ascii_control()) {
+        if local.chars().any(is_unseen) {
             return Err(AddressError::Malformed);
         }
-        let address = Self { local: local.to_owned(), domain };
+        // RFC 6532 §3.1: people type one character in more ways than one.
+        let address = Self { local: local.nfc().collect(), domain };
         if address.to_string().len() > ADDRESS_LEN_MAX {
             return Err(AddressError::TooLong);
         }
         Ok(address)
     }
 
-    /// Reads `local@domain`, `"quoted local"@domain` or `local@[192.0.2.1]`, without angle brackets.
+    /// Reads `local@domain`, `"quoted local"@domain` or `local@[192.0.2.1]`, without angle brackets. Letters beyond ASCII
+    /// may be in it, in UTF-8: who may write them is for the caller to say.
     pub fn parse(text: &[u8]) -> Result<Self, AddressError> {
-        if !text.is_ascii() {
-            return Err(AddressError::NotAscii);
-        }
-        let text = std::str::from_utf8(text).map_err(|_| AddressError::NotAscii)?;
+        let text = std::str::from_utf8(text).map_err(|_| AddressError::Malformed)?;
         let (local, domain) = if let Some(rest) = text.strip_prefix('"') {
             quoted(rest)?
         } else {
@@ -97,6 +91,15 @@ impl Address {
     pub fn detail(&self) -> Option<&str> {
         self.local.split_once('+').filter(|(user, _)| !user.is_empty()).map(|(_, detail)| detail)
     }
+}
+
+/// Control characters, and what makes a text look like another: line ends, blanks beyond ASCII, and changes of its
+/// direction. RFC 6531 lets all of them be.
+// Differs: such an address is refused, for it stands in logs, in header fields and on screens.
+fn is_unseen(char: char) -> bool {
+    char.is_control()
+        || (!char.is_ascii() && char.is_whitespace())
+        || matches!(char, '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Dot-string: atoms with single dots between them.
@@ -162,6 +165,17 @@ mod tests {
     }
 
     #[test]
+    fn letters_beyond_ascii() {
+        let address = Address::parse("Jürgen+Bücher@bücher.example".as_bytes()).unwrap();
+        assert_eq!(address.to_string(), "Jürgen+Bücher@xn--bcher-kva.example");
+        assert_eq!((address.user(), address.detail()), ("Jürgen", Some("Bücher")));
+        let apart = "Ju\u{308}rgen+Bu\u{308}cher@BU\u{308}CHER.example";
+        assert_eq!(Address::parse(apart.as_bytes()), Ok(address));
+        let quoted = Address::parse("\"用 户\"@例え.jp".as_bytes()).unwrap();
+        assert_eq!(quoted.to_string(), "\"用 户\"@xn--r8jz45g.jp");
+    }
+
+    #[test]
     fn what_is_no_address() {
         for text in [
             "",
@@ -183,7 +197,10 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text.as_bytes()), Err(AddressError::Malformed), "{text}");
         }
-        assert_eq!(Address::parse("ü@b".as_bytes()), Err(AddressError::NotAscii));
+        for text in ["a\u{85}@b", "\"a\u{a0}b\"@c", "a\u{202e}b@c", "\u{2028}@c", "ü@", "ü"] {
+            assert_eq!(Address::parse(text.as_bytes()), Err(AddressError::Malformed), "{text}");
+        }
+        assert_eq!(Address::parse(b"\xfc@b"), Err(AddressError::Malformed));
         let long = |local: usize| Address::parse(format!("{}@b", "a".repeat(local)).as_bytes());
         assert!(long(252).is_ok());
         assert_eq!(long(253), Err(AddressError::TooLong));

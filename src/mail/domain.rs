@@ -1,5 +1,6 @@
-//! A domain as the right side of a mail address (RFC 5321 §4.1.2). Clients and peers control the input.
+//! A domain as the right side of a mail address (RFC 5321 §4.1.2, RFC 6531 §3.3). Clients and peers control the input.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -7,24 +8,30 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 const DOMAIN_LEN_MAX: usize = 255;
 const LABEL_LEN_MAX: usize = 63;
 
-/// A domain name in lower case, or an address literal in its square brackets.
+/// A domain name in lower case, or an address literal in its square brackets. A name beyond ASCII is kept as its
+/// A-labels (RFC 5890 §2.3.2.1), so that there is one way to write it, and DNS and every peer can read it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Domain(String);
 
 impl Domain {
-    /// Reads `example.org`, `[192.0.2.1]` or `[IPv6:2001:db8::1]`. `None` if it is none of these.
+    /// Reads `example.org`, `bücher.example`, `[192.0.2.1]` or `[IPv6:2001:db8::1]`. `None` if it is none of these.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() > DOMAIN_LEN_MAX || !text.is_ascii() {
+        if text.len() > DOMAIN_LEN_MAX {
             return None;
         }
+        let text = if text.is_ascii() {
+            Cow::Borrowed(text)
+        } else {
+            Cow::Owned(idna::domain_to_ascii_strict(text).ok()?)
+        };
         let valid = match text.strip_prefix('[') {
             Some(rest) => rest.strip_suffix(']').is_some_and(is_address),
             None => text.split('.').all(is_label),
         };
-        valid.then(|| Self(text.to_ascii_lowercase()))
+        (valid && text.len() <= DOMAIN_LEN_MAX).then(|| Self(text.to_ascii_lowercase()))
     }
 
-    /// As it is compared: lower case.
+    /// As it is compared: lower case, A-labels.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -90,10 +97,21 @@ mod tests {
             "[192.0.2]",
             "[::1]",
             "[",
-            "bücher.example",
+            "bücher..example",
+            "bü cher.example",
+            "-ü.example",
+            "\u{202e}.example",
+            "[ü]",
+            &"ü".repeat(120),
             &long,
         ] {
             assert_eq!(Domain::parse(text), None, "{text}");
+        }
+        // RFC 5890: every way to write a name beyond ASCII is one domain.
+        for text in
+            ["bücher.example", "BÜCHER.example", "bu\u{308}cher.EXAMPLE", "xn--Bcher-kva.example"]
+        {
+            assert_eq!(Domain::parse(text).unwrap().as_str(), "xn--bcher-kva.example", "{text}");
         }
     }
 }

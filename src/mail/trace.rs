@@ -7,7 +7,7 @@ use crate::base::TlsFacts;
 use std::fmt::Write;
 use std::net::IpAddr;
 
-/// How a message came (RFC 3848): the S is for TLS, the A for AUTH.
+/// How a message came (RFC 3848, RFC 6531 §4.3): the S is for TLS, the A for AUTH, UTF8 for SMTPUTF8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// After HELO.
@@ -20,8 +20,22 @@ pub enum Protocol {
     Esmtpa,
     /// EHLO, TLS and AUTH.
     Esmtpsa,
-    /// LMTP.
+    /// EHLO and SMTPUTF8.
+    Utf8Smtp,
+    /// EHLO, SMTPUTF8 and TLS.
+    Utf8Smtps,
+    /// EHLO, SMTPUTF8 and AUTH.
+    Utf8Smtpa,
+    /// EHLO, SMTPUTF8, TLS and AUTH.
+    Utf8Smtpsa,
+    /// LHLO.
     Lmtp,
+    /// LHLO and TLS.
+    Lmtps,
+    /// LHLO and SMTPUTF8.
+    Utf8Lmtp,
+    /// LHLO, SMTPUTF8 and TLS.
+    Utf8Lmtps,
 }
 
 impl Protocol {
@@ -33,7 +47,14 @@ impl Protocol {
             Self::Esmtps => "ESMTPS",
             Self::Esmtpa => "ESMTPA",
             Self::Esmtpsa => "ESMTPSA",
+            Self::Utf8Smtp => "UTF8SMTP",
+            Self::Utf8Smtps => "UTF8SMTPS",
+            Self::Utf8Smtpa => "UTF8SMTPA",
+            Self::Utf8Smtpsa => "UTF8SMTPSA",
             Self::Lmtp => "LMTP",
+            Self::Lmtps => "LMTPS",
+            Self::Utf8Lmtp => "UTF8LMTP",
+            Self::Utf8Lmtps => "UTF8LMTPS",
         }
     }
 }

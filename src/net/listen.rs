@@ -34,12 +34,21 @@ impl Crowd {
 
     /// A place for this peer, if there is one.
     pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Admission> {
+        self.admit_up_to(self.each_max, peer)
+    }
+
+    /// A place for a proxy, until it has said who stands behind it: it brings many.
+    pub fn admit_proxy(self: &Arc<Self>, proxy: IpAddr) -> Option<Admission> {
+        self.admit_up_to(self.all_max, proxy)
+    }
+
+    fn admit_up_to(self: &Arc<Self>, each_max: usize, peer: IpAddr) -> Option<Admission> {
         let mut present = self.lock();
         if present.values().sum::<usize>() >= self.all_max {
             return None;
         }
         let count = present.entry(peer).or_default();
-        if *count >= self.each_max {
+        if *count >= each_max {
             return None;
         }
         *count += 1;
@@ -63,19 +72,15 @@ impl Drop for Admission {
 /// When no file handle is left, a moment of patience lets sessions end; asking at once would spin.
 const EXHAUSTED_WAIT: Duration = Duration::from_millis(200);
 
-/// Takes connections for ever. `taken` gets the connection, the peer, and its place or `None` if it must be told that there is none.
-pub async fn listen(
-    listener: &TcpListener,
-    crowd: &Arc<Crowd>,
-    taken: impl Fn(TcpStream, IpAddr, Option<Admission>),
-) {
+/// Takes connections for ever. `taken` gets the connection and the peer, whose place in the crowd is for it to find.
+pub async fn listen(listener: &TcpListener, taken: impl Fn(TcpStream, IpAddr)) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
                 let peer = address.ip().to_canonical();
                 // Small answers must not wait for each other; where it cannot be set, it is only slower.
                 let _ = stream.set_nodelay(true);
-                taken(stream, peer, crowd.admit(peer));
+                taken(stream, peer);
             }
             Err(error) => {
                 log::warn!("accept failed, tried again in a moment: {error}");
@@ -100,5 +105,15 @@ mod tests {
         assert!(crowd.admit(two).is_none());
         drop(first);
         assert!(crowd.admit(one).is_some());
+    }
+
+    #[test]
+    fn a_proxy_brings_as_many_as_there_are_places() {
+        let crowd = Crowd::new(3, 1);
+        let proxy = [10, 0, 0, 1].into();
+        let places: Vec<_> = (0..3).filter_map(|_| crowd.admit_proxy(proxy)).collect();
+        assert!(places.len() == 3 && crowd.admit_proxy(proxy).is_none());
+        drop(places);
+        assert!(crowd.admit(proxy).is_some());
     }
 }

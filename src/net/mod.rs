@@ -2,17 +2,23 @@
 //! is hostile.
 
 mod attempts;
+mod behind;
 mod clock;
 mod deflate;
 mod drive;
 mod listen;
+mod proxy;
 mod stream;
 mod tls;
+mod trust;
 mod wire;
 
 pub use attempts::Attempts;
+pub use behind::{BehindError, behind};
 pub use clock::now;
 pub use drive::{DriveError, drive, secure};
 pub use listen::{Admission, Crowd, listen};
+pub use proxy::{Header, ProxyError};
 pub use stream::Stream;
 pub use tls::{Acceptor, SelfSigned, TlsError};
+pub use trust::{Network, Trust};

@@ -1,7 +1,8 @@
 //! Someone leaves: addresses and devices go with the person, in one step. Whoever may speak to the control socket asks
 //! for it.
 
-use super::people::{Registry, RegistryError, account, key};
+use super::error::RegistryError;
+use super::people::{Registry, account, key};
 use crate::base::AccountId;
 use crate::mail::Address;
 use rusqlite::OptionalExtension;
@@ -39,6 +40,7 @@ impl Registry {
         transaction.execute("UPDATE domains SET catch_all=NULL WHERE catch_all=?", [person])?;
         transaction.execute("DELETE FROM people WHERE id=?", [person])?;
         transaction.commit()?;
+        self.changed(&db);
         Ok(Left { account: account(person), addresses, devices })
     }
 }

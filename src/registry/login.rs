@@ -1,7 +1,8 @@
 //! Who logs in: a device's password, or its keys (SCRAM), held against what stands in the registry. Whoever asks may be
 //! anyone.
 
-use super::people::{Registry, RegistryError};
+use super::error::RegistryError;
+use super::people::Registry;
 use crate::base::{AccountId, Timestamp};
 use crate::mail::Address;
 use crate::sasl::device::{DevicePassword, Verifier};

@@ -1,12 +1,12 @@
 //! People, addresses and device passwords. Whoever may speak to the control socket decides what stands here; who logs
 //! in over the network only asks.
 
+use super::backup;
+use super::error::RegistryError;
 use crate::base::{AccountId, Timestamp};
 use crate::mail::Address;
 use crate::sasl::device::DevicePassword;
-use openssl::error::ErrorStack;
 use rusqlite::{Connection, OptionalExtension, params};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct Registry {
     db: Mutex<Connection>,
+    data: PathBuf,
 }
 
 /// Someone with mail here.
@@ -51,54 +52,6 @@ pub struct Device {
     pub used: Option<i64>,
 }
 
-/// Why the registry did not do something.
-#[derive(Debug)]
-pub enum RegistryError {
-    /// Refused: the address belongs to someone already.
-    AddressTaken(String),
-    /// Refused: nobody has this address.
-    Nobody(String),
-    /// Failed: the database.
-    Database(rusqlite::Error),
-    /// Failed: keys could not be made.
-    Keys(ErrorStack),
-    /// Failed: there is mail, but no `state.db` that says whose it is.
-    Lost(PathBuf),
-    /// Failed: `state.db` is of a later version than this program.
-    Version(i64),
-}
-
-impl fmt::Display for RegistryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AddressTaken(address) => write!(f, "{address} belongs to someone already"),
-            Self::Nobody(address) => write!(f, "nobody here has the address {address}"),
-            Self::Database(error) => write!(f, "state.db: {error}"),
-            Self::Keys(error) => write!(f, "keys of a password: {error}"),
-            Self::Lost(path) => write!(
-                f,
-                "{} is gone, but there is mail in accounts/. Made anew, it would give the mail of one person to another. \
-                 Bring it back from a backup, or move accounts/ away to begin anew",
-                path.display()
-            ),
-            Self::Version(version) => {
-                write!(
-                    f,
-                    "state.db is of version {version}, which a later Pillarbox made; use that one"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for RegistryError {}
-
-impl From<rusqlite::Error> for RegistryError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
 /// What each version has that the one before has not.
 const SCHEMA: [&str; 4] = ["
 CREATE TABLE people(id INTEGER PRIMARY KEY AUTOINCREMENT, salt BLOB NOT NULL, added INTEGER NOT NULL);
@@ -127,19 +80,7 @@ ALTER TABLE people ADD COLUMN quota INTEGER;
 impl Registry {
     /// Opens or makes `state.db` in the data folder.
     pub fn open(data: &Path) -> Result<Self, RegistryError> {
-        let path = data.join("state.db");
-        let has_mail = || {
-            std::fs::read_dir(data.join("accounts"))
-                .is_ok_and(|mut folders| folders.next().is_some())
-        };
-        if !path.exists() && has_mail() {
-            return Err(RegistryError::Lost(path));
-        }
-        let mut db = Connection::open(path)?;
-        db.execute_batch(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-1000; PRAGMA mmap_size=0;
-             PRAGMA temp_store=FILE; PRAGMA foreign_keys=ON;",
-        )?;
+        let mut db = backup::open_sound(data)?;
         let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
         let known = usize::try_from(version).ok().and_then(|version| SCHEMA.get(version..));
         let missing = known.ok_or(RegistryError::Version(version))?;
@@ -153,7 +94,22 @@ impl Registry {
             )?;
             transaction.commit()?;
         }
-        Ok(Self { db: Mutex::new(db) })
+        backup::pass_numbers_of_mail(&db, data)?;
+        let registry = Self { db: Mutex::new(db), data: data.to_owned() };
+        registry.back_up()?;
+        Ok(registry)
+    }
+
+    /// Keeps a copy beside `state.db`, for when that is damaged. Blocks.
+    pub fn back_up(&self) -> Result<(), RegistryError> {
+        backup::write(&self.lock(), &self.data)
+    }
+
+    /// After each change: what was just said to be so must not be lost with a damaged `state.db`.
+    pub(super) fn changed(&self, db: &Connection) {
+        if let Err(error) = backup::write(db, &self.data) {
+            log::error!("state.db has no backup of this change: {error}");
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -180,6 +136,7 @@ impl Registry {
             return Err(RegistryError::AddressTaken(address.to_string()));
         }
         transaction.commit()?;
+        self.changed(&db);
         Ok(account(id))
     }
 
@@ -252,7 +209,9 @@ impl Registry {
                 now.seconds(),
             ],
         )?;
-        Ok(db.last_insert_rowid())
+        let id = db.last_insert_rowid();
+        self.changed(&db);
+        Ok(id)
     }
 
     /// Someone's devices.
@@ -269,9 +228,10 @@ impl Registry {
 
     /// Takes a device's password away. False if that person has no such device.
     pub fn revoke_device(&self, person: AccountId, device: i64) -> Result<bool, RegistryError> {
-        let gone = self
-            .lock()
-            .execute("DELETE FROM devices WHERE person=? AND id=?", params![person.0, device])?;
+        let db = self.lock();
+        let gone =
+            db.execute("DELETE FROM devices WHERE person=? AND id=?", params![person.0, device])?;
+        self.changed(&db);
         Ok(gone > 0)
     }
 }
@@ -332,6 +292,7 @@ mod tests {
         std::fs::create_dir_all(path.join("accounts").join("1")).unwrap();
         Registry::open(&path).unwrap();
         std::fs::remove_file(path.join("state.db")).unwrap();
+        std::fs::remove_file(path.join("state.db.backup")).unwrap();
         assert!(matches!(Registry::open(&path), Err(RegistryError::Lost(_))));
         assert!(!path.join("state.db").exists(), "made anew");
         std::fs::remove_dir_all(path).unwrap();

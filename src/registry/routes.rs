@@ -1,7 +1,8 @@
 //! Where mail for an address goes, and who may send under it: a person's own addresses, aliases that several may share,
 //! domains, and whoever gets what nobody has an address for. Peers ask; whoever may speak to the control socket decides.
 
-use super::people::{Registry, RegistryError, Standing, account, key, plain_key};
+use super::error::RegistryError;
+use super::people::{Registry, Standing, account, key, plain_key};
 use crate::base::AccountId;
 use crate::mail::{Address, Domain};
 use rusqlite::{OptionalExtension, params};
@@ -76,6 +77,7 @@ impl Registry {
             "INSERT INTO aliases(address, domain, person) VALUES(?,?,?) ON CONFLICT DO NOTHING",
             params![key(alias), alias.domain().as_str(), to.0],
         )?;
+        self.changed(&db);
         Ok(())
     }
 
@@ -91,10 +93,12 @@ impl Registry {
             ),
             None => None,
         };
-        let gone = self.lock().execute(
+        let db = self.lock();
+        let gone = db.execute(
             "DELETE FROM aliases WHERE address=?1 AND (?2 IS NULL OR person=?2)",
             params![key(alias), person.map(|person| person.0)],
         )?;
+        self.changed(&db);
         Ok(gone > 0)
     }
 
@@ -129,16 +133,21 @@ impl Registry {
             ),
             None => None,
         };
-        self.lock().execute(
+        let db = self.lock();
+        db.execute(
             "INSERT INTO domains(domain, catch_all) VALUES(?1,?2) ON CONFLICT(domain) DO UPDATE SET catch_all=?2",
             params![domain.as_str(), person.map(|person| person.0)],
         )?;
+        self.changed(&db);
         Ok(())
     }
 
     /// A domain is ours no more. False: it was none. Addresses in it stay.
     pub fn remove_domain(&self, domain: &Domain) -> Result<bool, RegistryError> {
-        Ok(self.lock().execute("DELETE FROM domains WHERE domain=?", [domain.as_str()])? > 0)
+        let db = self.lock();
+        let gone = db.execute("DELETE FROM domains WHERE domain=?", [domain.as_str()])?;
+        self.changed(&db);
+        Ok(gone > 0)
     }
 
     /// Domains that were added, by name.
@@ -156,15 +165,18 @@ impl Registry {
     /// Sets how many bytes of mail someone may have.
     pub fn set_quota(&self, person: AccountId, quota: Option<u64>) -> Result<(), RegistryError> {
         let quota = quota.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
-        self.lock().execute("UPDATE people SET quota=? WHERE id=?", params![quota, person.0])?;
+        let db = self.lock();
+        db.execute("UPDATE people SET quota=? WHERE id=?", params![quota, person.0])?;
+        self.changed(&db);
         Ok(())
     }
 
     /// Lets someone log in, or not any more.
     pub fn set_standing(&self, person: AccountId, standing: Standing) -> Result<(), RegistryError> {
         let disabled = standing == Standing::Disabled;
-        self.lock()
-            .execute("UPDATE people SET disabled=? WHERE id=?", params![disabled, person.0])?;
+        let db = self.lock();
+        db.execute("UPDATE people SET disabled=? WHERE id=?", params![disabled, person.0])?;
+        self.changed(&db);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 
 mod access;
 mod collect;
+mod delivery;
 mod login;
 mod receive;
 

@@ -1,17 +1,15 @@
 //! A message arrives by SMTP: who may send it, for whom it is, and that it is safe on the disk before the peer is told so.
-//! Both roles end here: other servers' mail, and our own people's mail to people here.
+//! Every role ends here: other servers' mail, our own people's mail to people here, and what a server before us hands on.
 
+use super::delivery::{Message, failed, fault, not_stored, stopped};
 use super::login::{LoginRefused, Logins};
-use crate::base::{AccountId, Timestamp};
-use crate::mail::trace::{Received, delivered_to, return_path};
-use crate::mail::{Address, Date, Domain, submission};
-use crate::maildir::Flags;
+use crate::base::AccountId;
+use crate::mail::{Address, Domain};
 use crate::net;
 use crate::registry::{LoggedIn, Registry, RegistryError};
 use crate::sasl::Credentials;
 use crate::smtp::{Answer, Ask, Enhanced, Envelope, ForwardPath, Login, Reply};
-use crate::store::{Cause, Incoming, Placement, Store, StoreError, Target};
-use openssl::rand::rand_bytes;
+use crate::store::Store;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -25,21 +23,6 @@ pub struct Receive {
     peer: IpAddr,
     message: Option<Message>,
 }
-
-/// A message under way.
-#[derive(Debug)]
-struct Message {
-    envelope: Box<Envelope>,
-    /// One recipient address for each account: a message comes once into a mailbox, however often it was named.
-    recipients: Vec<(AccountId, Address)>,
-    /// Not yet written; a submitted message waits here until its header is whole.
-    held: Vec<u8>,
-    incoming: Vec<Incoming>,
-    began: Timestamp,
-}
-
-/// A short message is written in one go, when it is all there.
-const HOLD_LEN: usize = 128 * 1024;
 
 impl Receive {
     /// For a session that begins; `peer` has connected.
@@ -68,8 +51,12 @@ impl Receive {
                 self.recipient(forward_path, size, login.is_some()).await
             }
             Ask::Begin(envelope) => self.begin(envelope).await,
-            Ask::Write(piece) => self.write(piece).await,
-            Ask::Commit => self.commit().await,
+            Ask::Write(piece) => self.write(&piece).await,
+            Ask::Commit => match self.commit().await {
+                Ok(Some(each)) => return Answer::Each(each),
+                Ok(None) => Ok(()),
+                Err(reply) => Err(reply),
+            },
             Ask::Abandon => {
                 self.message = None;
                 Ok(())
@@ -147,30 +134,20 @@ impl Receive {
     }
 
     async fn begin(&mut self, envelope: Box<Envelope>) -> Result<(), Reply> {
-        let mut recipients: Vec<(AccountId, Address)> = Vec::new();
-        for path in &envelope.recipients {
-            let (accounts, address) = self.owners(path.clone(), envelope.login.is_some()).await?;
-            for owner in accounts {
-                if recipients.iter().all(|(account, _)| *account != owner) {
-                    recipients.push((owner, address.clone()));
-                }
-            }
+        let (paths, logged_in) = (envelope.recipients.clone(), envelope.login.is_some());
+        let mut message = Message::new(envelope, net::now());
+        for path in paths {
+            message.add(self.owners(path, logged_in).await);
         }
-        let (held, incoming, began) = (Vec::new(), Vec::new(), net::now());
-        self.message = Some(Message { envelope, recipients, held, incoming, began });
+        message.verdict()?;
+        self.message = Some(message);
         Ok(())
     }
 
-    async fn write(&mut self, piece: Vec<u8>) -> Result<(), Reply> {
+    async fn write(&mut self, piece: &[u8]) -> Result<(), Reply> {
         let message = self.message.as_mut().ok_or_else(stopped)?;
-        message.held.extend_from_slice(&piece);
-        let limit = if message.envelope.login.is_some() && message.incoming.is_empty() {
-            // The whole header must be here before it can be completed.
-            crate::mail::header::HEADER_LEN_MAX + HOLD_LEN
-        } else {
-            HOLD_LEN
-        };
-        if message.held.len() < limit { Ok(()) } else { self.flush().await }
+        message.hold(piece);
+        if message.holds_enough() { self.flush().await } else { Ok(()) }
     }
 
     /// Writes what is held into every recipient's `tmp/`.
@@ -183,86 +160,11 @@ impl Receive {
         Ok(())
     }
 
-    async fn commit(&mut self) -> Result<(), Reply> {
+    async fn commit(&mut self) -> Result<Option<Vec<Option<Reply>>>, Reply> {
         self.flush().await?;
         let Some(message) = self.message.take() else { return Err(stopped()) };
-        let began = message.began;
-        let commits: Vec<_> = (message.recipients.into_iter().zip(message.incoming))
-            .map(|((account, _), incoming)| {
-                let placement = Placement {
-                    target: Target::Inbox,
-                    flags: Flags::default(),
-                    keywords: Vec::new(),
-                };
-                let arrival = incoming.finish(began, 0, vec![placement]);
-                self.store.account(account).commit(vec![arrival], Cause::Delivery)
-            })
-            .collect();
-        let mut result = Ok(());
-        for commit in commits {
-            // All are waited for: one failure must not hide that another is still at work.
-            match commit.await {
-                Some(Ok(_)) => {}
-                Some(Err(error)) => result = Err(not_stored(&error)),
-                None => result = Err(stopped()),
-            }
-        }
-        result
+        message.commit(&self.store).await
     }
-}
-
-impl Message {
-    fn write_out(&mut self, store: &Store, host: &Domain) -> Result<(), Reply> {
-        let mut held = std::mem::take(&mut self.held);
-        if self.incoming.is_empty() {
-            if self.envelope.login.is_some() {
-                held = self.complete(&held, host)?;
-            }
-            for (account, address) in &self.recipients {
-                let mut incoming =
-                    store.account(*account).begin().map_err(|error| not_stored(&error))?;
-                incoming
-                    .write(self.trace(host, address, &incoming_id(&incoming)).as_bytes())
-                    .map_err(|error| not_stored(&error))?;
-                self.incoming.push(incoming);
-            }
-        }
-        for incoming in &mut self.incoming {
-            incoming.write(&held).map_err(|error| not_stored(&error))?;
-        }
-        Ok(())
-    }
-
-    /// Adds what a submitted message lacks and takes Bcc out (RFC 6409 §8).
-    fn complete(&self, held: &[u8], host: &Domain) -> Result<Vec<u8>, Reply> {
-        let mut random = [0; 12];
-        rand_bytes(&mut random).map_err(|error| failed(&RegistryError::Keys(error)))?;
-        let left: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        let message_id = format!("{left}@{host}");
-        let date = Date { at: self.began, zone_minutes: 0 };
-        submission::complete(held, submission::Additions { date, message_id: &message_id })
-            .ok_or_else(|| Reply::new(554, Enhanced(5, 6, 0), "The header is over 256 KB"))
-    }
-
-    fn trace(&self, host: &Domain, address: &Address, id: &str) -> String {
-        let envelope = &self.envelope;
-        let received = Received {
-            greeting: &envelope.greeting,
-            peer: envelope.login.is_none().then_some(envelope.peer),
-            tls: envelope.tls.as_ref(),
-            by: host.as_str(),
-            with: envelope.protocol,
-            id,
-            recipient: (envelope.recipients.len() == 1).then_some(address),
-            at: Date { at: self.began, zone_minutes: 0 },
-        };
-        return_path(envelope.reverse_path.as_ref()) + &delivered_to(address) + &received.field()
-    }
-}
-
-/// The message's own EMAILID stands in its Received field, so that a log line and a message find each other.
-fn incoming_id(incoming: &Incoming) -> String {
-    format!("x{}", incoming.email_id().hex())
 }
 
 enum Owner {
@@ -300,41 +202,10 @@ fn find_owner(
     Ok(Owner::Unknown)
 }
 
-fn failed(error: &RegistryError) -> Reply {
-    log::error!("service=receive {error}");
-    fault()
-}
-
 fn refusal(refused: LoginRefused) -> Reply {
     match refused {
         LoginRefused::Wrong => Reply::new(535, Enhanced(5, 7, 8), "Wrong name or device password"),
         LoginRefused::Fault => fault(),
         LoginRefused::Stopping => stopped(),
     }
-}
-
-fn fault() -> Reply {
-    Reply::new(451, Enhanced(4, 3, 0), "We have a fault here; try later")
-}
-
-fn not_stored(error: &StoreError) -> Reply {
-    // No fault: the server stops, or the account has just been removed.
-    if matches!(error, StoreError::Closed) {
-        return stopped();
-    }
-    match error {
-        StoreError::OverQuota => {
-            return Reply::new(452, Enhanced(4, 2, 2), "The mailbox is full; try later");
-        }
-        StoreError::NoSpace => {
-            log::error!("service=receive refused: the disk is full, or nearly");
-            return Reply::new(452, Enhanced(4, 3, 1), "The disk is full, or nearly; try later");
-        }
-        _ => log::error!("service=receive not stored: {error}"),
-    }
-    Reply::new(451, Enhanced(4, 3, 0), "The message cannot be kept now; try later")
-}
-
-fn stopped() -> Reply {
-    Reply::new(421, Enhanced(4, 3, 2), "The server is stopping; try again in a minute")
 }

@@ -38,7 +38,7 @@ pub enum Ask {
     Begin(Box<Envelope>),
     /// The next piece of it, at most 64 KB, lines end with CRLF, dots unstuffed.
     Write(Vec<u8>),
-    /// That was all. `Accept` says that the message is safe on the disk.
+    /// That was all. `Accept` says that the message is safe on the disk; by LMTP `Each` may say it of some.
     Commit,
     /// Forget what was written; any answer will do. A session that is dropped without it means the same.
     Abandon,
@@ -53,6 +53,9 @@ pub enum Answer {
     Secrets(ScramSecrets),
     /// Only to `Authenticate`: yes, and this is who.
     LoggedIn(Login),
+    /// Only to `Commit`, by LMTP: for each recipient of the envelope, in order, `None` if the message is safe, or why
+    /// it was refused.
+    Each(Vec<Option<Reply>>),
     /// No, and the peer is told this: a reply of 4yz or 5yz. A 421 ends the session. After a refused `Begin`, `Write`
     /// or `Commit` nothing is kept and no `Abandon` comes.
     Refuse(Reply),

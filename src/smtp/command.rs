@@ -1,8 +1,9 @@
-//! The commands of a client (RFC 5321 §4.1.1, RFC 3207, RFC 4954): a line becomes a `Command` by the row of its verb.
+//! The commands of a client (RFC 5321 §4.1.1, RFC 3030, RFC 3207, RFC 4954): a line becomes a `Command` by the row of its verb.
 //! The peer wrote the line; the parser bends where real clients do.
 
+use super::chunk::EndMarker;
 use super::extension::mail_parameter;
-use super::parameter::MailParameters;
+use super::parameter::{Letters, MailParameters};
 use super::path::{ForwardPath, forward_path, reverse_path};
 use super::reply::{Enhanced, Reply};
 use super::session::Greeting;
@@ -12,14 +13,16 @@ use crate::mail::{Address, AddressError};
 /// A command that was understood.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
-    /// HELO and EHLO.
+    /// HELO, EHLO and LHLO.
     Hello(Greeting),
     /// MAIL; `None` is the empty reverse path.
     Mail(Option<Address>, MailParameters),
     /// RCPT.
-    Rcpt(ForwardPath),
+    Rcpt(ForwardPath, Letters),
     /// DATA.
     Data,
+    /// BDAT: so many bytes come after its line.
+    Bdat(u64, EndMarker),
     /// RSET.
     Rset,
     /// NOOP.
@@ -45,10 +48,14 @@ pub enum CommandError {
     NotImplemented,
     /// The argument is wrong; this is how it is written.
     Syntax(&'static str),
+    /// A BDAT that does not say how many bytes come after it: from here on nobody knows what is a command.
+    Chunk,
     /// Not the address of a sender.
     Sender(AddressError),
     /// Not the address of a recipient.
     Recipient(AddressError),
+    /// A sender beyond ASCII without SMTPUTF8.
+    SenderLetters,
     /// A parameter that no extension of ours has.
     Parameter,
     /// A known parameter with a wrong value.
@@ -62,16 +69,23 @@ impl CommandError {
             Self::Unknown => Reply::new(500, Enhanced(5, 5, 2), "No such command; HELP lists them"),
             Self::NotImplemented => Reply::new(502, Enhanced(5, 5, 1), "Not done here"),
             Self::Syntax(form) => Reply::new(501, Enhanced(5, 5, 4), format!("Syntax: {form}")),
+            Self::Chunk => Reply::new(501, Enhanced(5, 5, 4), "Syntax: BDAT size [LAST]"),
             Self::Sender(why) => Reply::new(501, Enhanced(5, 1, 7), format!("Bad sender: {why}")),
             Self::Recipient(why) => {
                 Reply::new(501, Enhanced(5, 1, 3), format!("Bad recipient: {why}"))
             }
+            Self::SenderLetters => not_ascii(550),
             Self::Parameter => Reply::new(555, Enhanced(5, 5, 4), "Parameter not known here"),
             Self::ParameterValue => {
                 Reply::new(501, Enhanced(5, 5, 4), "Parameter with a wrong value")
             }
         }
     }
+}
+
+/// An address beyond ASCII where none may be (RFC 6531 §3.5): 550 for a sender, 553 for a recipient.
+pub fn not_ascii(code: u16) -> Reply {
+    Reply::new(code, Enhanced(5, 6, 7), "An address beyond ASCII needs MAIL with SMTPUTF8")
 }
 
 /// A row: a verb, how it is written, and what reads the rest of the line.
@@ -92,9 +106,15 @@ const VERBS: &[Verb] = &[
         form: "HELO host",
         parse: |rest, form| Ok(Command::Hello(Greeting::Helo(host(rest, form)?))),
     },
+    Verb {
+        name: "LHLO",
+        form: "LHLO host",
+        parse: |rest, form| Ok(Command::Hello(Greeting::Lhlo(host(rest, form)?))),
+    },
     Verb { name: "MAIL", form: "MAIL FROM:<address>", parse: mail },
     Verb { name: "RCPT", form: "RCPT TO:<address>", parse: rcpt },
     Verb { name: "DATA", form: "DATA", parse: |rest, form| alone(rest, form, Command::Data) },
+    Verb { name: "BDAT", form: "BDAT size [LAST]", parse: |rest, _| bdat(rest) },
     Verb { name: "RSET", form: "RSET", parse: |rest, form| alone(rest, form, Command::Rset) },
     Verb { name: "NOOP", form: "NOOP", parse: |_, _| Ok(Command::Noop) },
     Verb { name: "QUIT", form: "QUIT", parse: |rest, form| alone(rest, form, Command::Quit) },
@@ -118,11 +138,12 @@ const VERBS: &[Verb] = &[
 /// Reads a line without its line end.
 pub fn parse(line: &[u8]) -> Result<Command, CommandError> {
     let line = line.trim_ascii_end();
-    if line.iter().any(u8::is_ascii_control) {
-        return Err(CommandError::Unknown);
-    }
     let mut cursor = Cursor::new(line);
     let name = cursor.take_while(|b| b != b' ');
+    if line.iter().any(u8::is_ascii_control) {
+        let bdat = name.eq_ignore_ascii_case(b"BDAT");
+        return Err(if bdat { CommandError::Chunk } else { CommandError::Unknown });
+    }
     let verb = VERBS.iter().find(|row| row.name.as_bytes().eq_ignore_ascii_case(name));
     let verb = verb.ok_or(CommandError::Unknown)?;
     blanks(&mut cursor);
@@ -164,12 +185,15 @@ fn mail(rest: &mut Cursor<'_>, form: &'static str) -> Result<Command, CommandErr
     if !rest.eat_ignore_case(b"FROM:") {
         return Err(CommandError::Syntax(form));
     }
-    let path = reverse_path(rest).map_err(CommandError::Sender)?;
+    let (path, letters) = reverse_path(rest).map_err(CommandError::Sender)?;
     let mut parameters = MailParameters::default();
     each_parameter(rest, form, |name, value| {
         let set = mail_parameter(name).ok_or(CommandError::Parameter)?;
         set(&mut parameters, value).ok_or(CommandError::ParameterValue)
     })?;
+    if letters == Letters::Utf8 && parameters.letters == Letters::Ascii {
+        return Err(CommandError::SenderLetters);
+    }
     Ok(Command::Mail(path, parameters))
 }
 
@@ -177,9 +201,25 @@ fn rcpt(rest: &mut Cursor<'_>, form: &'static str) -> Result<Command, CommandErr
     if !rest.eat_ignore_case(b"TO:") {
         return Err(CommandError::Syntax(form));
     }
-    let path = forward_path(rest).map_err(CommandError::Recipient)?;
+    let (path, letters) = forward_path(rest).map_err(CommandError::Recipient)?;
     each_parameter(rest, form, |_, _| Err(CommandError::Parameter))?;
-    Ok(Command::Rcpt(path))
+    Ok(Command::Rcpt(path, letters))
+}
+
+/// `1*DIGIT [SP "LAST"]`. A number over `u64` is as good as the largest.
+fn bdat(rest: &mut Cursor<'_>) -> Result<Command, CommandError> {
+    let digits = rest.take_while(|b| b.is_ascii_digit());
+    let text = std::str::from_utf8(digits).ok().filter(|text| !text.is_empty());
+    let size = text.ok_or(CommandError::Chunk)?.parse().unwrap_or(u64::MAX);
+    let blank = rest.eat(b' ');
+    blanks(rest);
+    match rest.rest() {
+        b"" => Ok(Command::Bdat(size, EndMarker::Absent)),
+        word if blank && word.eq_ignore_ascii_case(b"LAST") => {
+            Ok(Command::Bdat(size, EndMarker::Last))
+        }
+        _ => Err(CommandError::Chunk),
+    }
 }
 
 /// `SP keyword ["=" value]`, again and again to the end.
@@ -214,7 +254,7 @@ fn auth(rest: &mut Cursor<'_>, form: &'static str) -> Result<Command, CommandErr
 #[cfg(test)]
 mod tests {
     use super::super::parameter::Body;
-    use super::{Command, CommandError, Greeting, parse};
+    use super::{Command, CommandError, EndMarker, Greeting, parse};
     use crate::mail::AddressError;
 
     #[test]
@@ -233,6 +273,9 @@ mod tests {
         let hello = parse("EHLO M\u{fc}ller-PC extra".as_bytes());
         assert_eq!(hello, Ok(Command::Hello(Greeting::Ehlo("M??ller-PC".into()))));
         assert_eq!(parse(b"noop whatever"), Ok(Command::Noop));
+        assert_eq!(parse(b"BDAT 007 "), Ok(Command::Bdat(7, EndMarker::Absent)));
+        let long = parse(b"bdat 99999999999999999999  last");
+        assert_eq!(long, Ok(Command::Bdat(u64::MAX, EndMarker::Last)));
     }
 
     #[test]
@@ -249,11 +292,25 @@ mod tests {
         assert_eq!(error(b"MAIL FROM:<a@b>x"), CommandError::Syntax("MAIL FROM:<address>"));
         assert_eq!(error(b"MAIL FROM:<a>"), CommandError::Sender(AddressError::Malformed));
         assert_eq!(error(b"RCPT TO:<>"), CommandError::Recipient(AddressError::Malformed));
+        assert_eq!(error("MAIL FROM:<ü@b>".as_bytes()), CommandError::SenderLetters);
+        assert_eq!(error("MAIL FROM:<a@ü.example> SIZE=1".as_bytes()), CommandError::SenderLetters);
+        assert!(parse("MAIL FROM:<ü@ü.example> smtputf8".as_bytes()).is_ok());
         assert_eq!(error(b"RCPT TO:<a@b> NOTIFY=NEVER"), CommandError::Parameter);
         assert_eq!(error(b"MAIL FROM:<a@b> RET=FULL"), CommandError::Parameter);
-        for value in ["SIZE", "SIZE=", "SIZE=-1", "SIZE=1x", "BODY=BINARYMIME", "AUTH="] {
+        for value in ["SIZE", "SIZE=", "SIZE=-1", "SIZE=1x", "BODY=BINARY", "AUTH=", "SMTPUTF8=x"] {
             let line = format!("MAIL FROM:<a@b> {value}");
             assert_eq!(error(line.as_bytes()), CommandError::ParameterValue, "{value}");
+        }
+        for line in [
+            "BDAT",
+            "BDAT -1",
+            "BDAT 1x",
+            "BDAT 1LAST",
+            "BDAT 1 FIRST",
+            "bdat 1 \0",
+            "BDAT 1 LAST x",
+        ] {
+            assert_eq!(error(line.as_bytes()), CommandError::Chunk, "{line}");
         }
         assert_eq!(error(b"AUTH PLAIN a b"), CommandError::Syntax("AUTH mechanism"));
     }

@@ -33,6 +33,22 @@ const EXTENSIONS: &[Extension] = &[
         announce: |_| Some(String::new()),
         mail_parameter: Some(("BODY", parameter::body)),
     },
+    // RFC 3030
+    Extension { keyword: "CHUNKING", announce: |_| Some(String::new()), mail_parameter: None },
+    // RFC 3030 §3; its word stands in BODY, which the row of 8BITMIME has.
+    Extension { keyword: "BINARYMIME", announce: |_| Some(String::new()), mail_parameter: None },
+    // RFC 9422. There is no MAILMAX: a session may bring as many messages as it likes.
+    Extension {
+        keyword: "LIMITS",
+        announce: |session| Some(format!(" RCPTMAX={}", session.setup.limits.recipients_max)),
+        mail_parameter: None,
+    },
+    // RFC 6531
+    Extension {
+        keyword: "SMTPUTF8",
+        announce: |_| Some(String::new()),
+        mail_parameter: Some(("SMTPUTF8", parameter::smtputf8)),
+    },
     // RFC 2034
     Extension {
         keyword: "ENHANCEDSTATUSCODES",

@@ -1,7 +1,8 @@
 //! SMTP (RFC 5321): replies, commands, the EHLO table, the framing of DATA, and the server end of a session, for other
-//! servers on port 25 and for our own people on the submission ports.
+//! servers on port 25, for our own people on the submission ports, and for a server that stands before us (LMTP, RFC 2033).
 
 mod ask;
+mod chunk;
 mod command;
 mod data;
 mod extension;
@@ -18,7 +19,7 @@ mod transaction;
 
 pub use ask::{Answer, Ask, News};
 pub use limits::Limits;
-pub use parameter::{Body, MailParameters};
+pub use parameter::{Body, Letters, MailParameters};
 pub use path::ForwardPath;
 pub use reply::{Enhanced, Reply};
 pub use server::Server;

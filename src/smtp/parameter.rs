@@ -1,6 +1,6 @@
 //! The parameters of MAIL (RFC 5321 §4.1.2, `Mail-parameters`) and their values. The peer wrote them.
 
-/// How the body is to be taken (RFC 6152).
+/// How the body is to be taken (RFC 6152, RFC 3030 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Body {
     /// Said to be ASCII, or not said.
@@ -8,6 +8,18 @@ pub enum Body {
     SevenBit,
     /// Bytes above 127 may be in it.
     EightBitMime,
+    /// Any bytes may be in it, and it comes by BDAT.
+    BinaryMime,
+}
+
+/// Which letters addresses are written with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Letters {
+    /// ASCII only.
+    #[default]
+    Ascii,
+    /// Any, in UTF-8 (RFC 6531).
+    Utf8,
 }
 
 /// What MAIL said of the message.
@@ -17,6 +29,8 @@ pub struct MailParameters {
     pub size: Option<u64>,
     /// The body type.
     pub body: Body,
+    /// `Utf8`: addresses and header fields may have letters beyond ASCII.
+    pub letters: Letters,
 }
 
 /// SIZE: `1*20DIGIT`. A number over `u64` is as good as the largest.
@@ -27,14 +41,21 @@ pub fn size(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// BODY: `7BIT` or `8BITMIME`.
+/// BODY: `7BIT`, `8BITMIME` or `BINARYMIME`.
 pub fn body(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
     parameters.body = match value.to_ascii_uppercase().as_slice() {
         b"7BIT" => Body::SevenBit,
         b"8BITMIME" => Body::EightBitMime,
+        b"BINARYMIME" => Body::BinaryMime,
         _ => return None,
     };
     Some(())
+}
+
+/// SMTPUTF8: no value (RFC 6531 §3.4).
+pub fn smtputf8(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
+    parameters.letters = Letters::Utf8;
+    value.is_empty().then_some(())
 }
 
 /// AUTH: `<>` or a mailbox in xtext. We trust nobody's word for another, so it is read and dropped (RFC 4954 §5).

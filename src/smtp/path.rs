@@ -1,6 +1,7 @@
 //! The paths of MAIL and RCPT (RFC 5321 §4.1.2): `<>`, a mailbox, a source route before it, which is read and dropped
 //! (Appendix C), and `postmaster` without a domain (§4.1.1.3). The peer wrote them.
 
+use super::parameter::Letters;
 use crate::base::Cursor;
 use crate::mail::{Address, AddressError, Domain};
 use std::fmt;
@@ -24,19 +25,26 @@ impl fmt::Display for ForwardPath {
 }
 
 /// Reads a reverse path; `None` is `<>`.
-pub fn reverse_path(cursor: &mut Cursor<'_>) -> Result<Option<Address>, AddressError> {
+pub fn reverse_path(cursor: &mut Cursor<'_>) -> Result<(Option<Address>, Letters), AddressError> {
     match inner(cursor)? {
-        b"" => Ok(None),
-        path => Address::parse(path).map(Some),
+        b"" => Ok((None, Letters::Ascii)),
+        path => Ok((Some(Address::parse(path)?), letters(path))),
     }
 }
 
 /// Reads a forward path.
-pub fn forward_path(cursor: &mut Cursor<'_>) -> Result<ForwardPath, AddressError> {
+pub fn forward_path(cursor: &mut Cursor<'_>) -> Result<(ForwardPath, Letters), AddressError> {
     match inner(cursor)? {
-        path if path.eq_ignore_ascii_case(b"postmaster") => Ok(ForwardPath::Postmaster),
-        path => Address::parse(path).map(ForwardPath::Mailbox),
+        path if path.eq_ignore_ascii_case(b"postmaster") => {
+            Ok((ForwardPath::Postmaster, Letters::Ascii))
+        }
+        path => Ok((ForwardPath::Mailbox(Address::parse(path)?), letters(path))),
     }
+}
+
+/// As the peer wrote it: a domain is kept in ASCII whatever it came in.
+const fn letters(path: &[u8]) -> Letters {
+    if path.is_ascii() { Letters::Ascii } else { Letters::Utf8 }
 }
 
 /// What stands in the angle brackets, without the source route.
@@ -82,7 +90,7 @@ fn source_route(cursor: &mut Cursor<'_>) -> Result<(), AddressError> {
             return Err(AddressError::Malformed);
         }
         let domain = cursor.take_while(|b| !matches!(b, b',' | b':' | b'>'));
-        let domain = std::str::from_utf8(domain).map_err(|_| AddressError::NotAscii)?;
+        let domain = std::str::from_utf8(domain).map_err(|_| AddressError::Malformed)?;
         Domain::parse(domain).ok_or(AddressError::Malformed)?;
         if cursor.eat(b':') {
             return Ok(());
@@ -95,10 +103,10 @@ fn source_route(cursor: &mut Cursor<'_>) -> Result<(), AddressError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AddressError, Cursor, ForwardPath, forward_path, reverse_path};
+    use super::{AddressError, Cursor, ForwardPath, Letters, forward_path, reverse_path};
 
     fn forward(text: &str) -> Result<String, AddressError> {
-        forward_path(&mut Cursor::new(text.as_bytes())).map(|path| path.to_string())
+        forward_path(&mut Cursor::new(text.as_bytes())).map(|(path, _)| path.to_string())
     }
 
     #[test]
@@ -113,8 +121,15 @@ mod tests {
             assert_eq!(forward(text), Ok("jones@foo.com".into()), "{text}");
         }
         assert_eq!(forward("<\"a> b\"@foo.com>"), Ok("\"a> b\"@foo.com".into()));
-        assert_eq!(forward_path(&mut Cursor::new(b"<PostMaster>")), Ok(ForwardPath::Postmaster));
-        assert_eq!(reverse_path(&mut Cursor::new(b"<>")), Ok(None));
+        let postmaster = forward_path(&mut Cursor::new(b"<PostMaster>"));
+        assert_eq!(postmaster, Ok((ForwardPath::Postmaster, Letters::Ascii)));
+        assert_eq!(reverse_path(&mut Cursor::new(b"<>")), Ok((None, Letters::Ascii)));
+        for (path, written) in
+            [("<ä@b>", Letters::Utf8), ("<a@ä>", Letters::Utf8), ("<a@b>", Letters::Ascii)]
+        {
+            let read = forward_path(&mut Cursor::new(path.as_bytes())).unwrap();
+            assert_eq!(read.1, written, "{path}");
+        }
     }
 
     #[test]
@@ -124,7 +139,7 @@ mod tests {
         {
             assert_eq!(forward(text), Err(AddressError::Malformed), "{text}");
         }
-        assert_eq!(forward("<ä@b>"), Err(AddressError::NotAscii));
+        assert_eq!(forward_path(&mut Cursor::new(b"<\xe4@b>")), Err(AddressError::Malformed));
         assert_eq!(reverse_path(&mut Cursor::new(b"")), Err(AddressError::Malformed));
     }
 }

@@ -35,6 +35,15 @@ impl Reply {
         self
     }
 
+    /// The same, but the session goes on: 451 for 421 (RFC 5321 §4.2.2).
+    #[must_use]
+    pub const fn without_farewell(mut self) -> Self {
+        if self.code == 421 {
+            self.code = 451;
+        }
+        self
+    }
+
     /// The three digits.
     pub const fn code(&self) -> u16 {
         self.code

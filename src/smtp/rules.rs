@@ -1,11 +1,12 @@
-//! What each command does and in which order they may come (RFC 5321 §4.1.4, RFC 3207 §4, RFC 4954 §4, RFC 6409 §4.3).
+//! What each command does and in which order they may come (RFC 5321 §4.1.4, RFC 3030 §2, RFC 3207 §4, RFC 4954 §4, RFC 6409 §4.3).
 //! The peer chooses the commands.
 
 use super::ask::Ask;
-use super::command::{Command, verbs};
+use super::chunk::EndMarker;
+use super::command::{Command, not_ascii, verbs};
 use super::extension::announced;
-use super::message::too_big;
-use super::parameter::MailParameters;
+use super::message::{Message, too_big};
+use super::parameter::{Body, Letters, MailParameters};
 use super::path::ForwardPath;
 use super::reply::{Enhanced, Reply};
 use super::session::{Greeting, Role, Session};
@@ -28,7 +29,9 @@ pub enum Next {
     /// Ask about this recipient first.
     Recipient(Ask, ForwardPath),
     /// Ask whether the message may begin.
-    Begin(Ask),
+    Begin(Ask, Message),
+    /// The bytes of the next chunk, or of one that is not wanted.
+    Chunk(Message),
     /// Say this, then TLS.
     StartTls(Reply),
     /// Say this, then close.
@@ -40,15 +43,16 @@ pub fn run(session: &mut Session, transaction: &mut Option<Transaction>, command
     match command {
         Command::Hello(greeting) => {
             *transaction = None;
-            let reply = hello(session, &greeting);
-            session.greeting = Some(greeting);
-            Next::Say(reply)
+            hello(session, greeting)
         }
         Command::Mail(reverse_path, parameters) => {
             mail(session, transaction.as_ref(), reverse_path, parameters)
         }
-        Command::Rcpt(forward_path) => rcpt(session, transaction.as_ref(), forward_path),
+        Command::Rcpt(forward_path, letters) => {
+            rcpt(session, transaction.as_ref(), forward_path, letters)
+        }
         Command::Data => data(session, transaction.as_ref()),
+        Command::Bdat(size, end_marker) => bdat(session, transaction.as_mut(), size, end_marker),
         Command::Rset => {
             *transaction = None;
             Next::Say(Reply::new(250, Enhanced(2, 0, 0), "Reset"))
@@ -60,6 +64,9 @@ pub fn run(session: &mut Session, transaction: &mut Option<Transaction>, command
             Next::Say(Reply::new(252, Enhanced(2, 5, 0), "Send to it and you will see"))
         }
         Command::Help => Next::Say(help()),
+        Command::StartTls if has_chunks(transaction.as_ref()) => {
+            out_of_order("Not within a message")
+        }
         Command::StartTls => start_tls(session),
         Command::Auth(mechanism, initial) => {
             auth(session, transaction.as_ref(), &mechanism, initial.as_ref())
@@ -82,12 +89,21 @@ fn login_first(session: &Session) -> Reply {
     Reply::new(530, Enhanced(5, 7, 0), text)
 }
 
-fn hello(session: &Session, greeting: &Greeting) -> Reply {
+fn hello(session: &mut Session, greeting: Greeting) -> Next {
     let reply = Reply::plain(250, session.setup.host.to_string());
-    match greeting {
-        Greeting::Helo(_) => reply,
-        Greeting::Ehlo(_) => announced(session).fold(reply, Reply::line),
-    }
+    let reply = match (session.setup.role, &greeting) {
+        // RFC 2033 §4.1: so that neither end takes one protocol for the other.
+        (Role::Lmtp, Greeting::Helo(_) | Greeting::Ehlo(_)) => {
+            return Next::Fault(Reply::new(500, Enhanced(5, 5, 1), "This is LMTP; say LHLO"));
+        }
+        (Role::Relay { .. } | Role::Submission(_), Greeting::Lhlo(_)) => {
+            return Next::Fault(Reply::new(500, Enhanced(5, 5, 1), "This is SMTP; say EHLO"));
+        }
+        (Role::Relay { .. } | Role::Submission(_), Greeting::Helo(_)) => reply,
+        (_, Greeting::Ehlo(_) | Greeting::Lhlo(_)) => announced(session).fold(reply, Reply::line),
+    };
+    session.greeting = Some(greeting);
+    Next::Say(reply)
 }
 
 fn help() -> Reply {
@@ -103,7 +119,8 @@ fn mail(
 ) -> Next {
     let size_max = session.setup.limits.message_size_max;
     if session.greeting.is_none() {
-        return out_of_order("Say EHLO first");
+        let lmtp = session.setup.role == Role::Lmtp;
+        return out_of_order(if lmtp { "Say LHLO first" } else { "Say EHLO first" });
     }
     if session.lacks_login() {
         return Next::Say(login_first(session));
@@ -119,10 +136,16 @@ fn mail(
         size: parameters.size,
         login: session.login.clone(),
     };
-    Next::Sender(ask, Transaction { reverse_path, parameters, recipients: Vec::new() })
+    let recipients = Vec::new();
+    Next::Sender(ask, Transaction { reverse_path, parameters, recipients, chunks: None })
 }
 
-fn rcpt(session: &Session, transaction: Option<&Transaction>, forward_path: ForwardPath) -> Next {
+fn rcpt(
+    session: &Session,
+    transaction: Option<&Transaction>,
+    forward_path: ForwardPath,
+    letters: Letters,
+) -> Next {
     let Some(transaction) = transaction else {
         return if session.lacks_login() {
             Next::Say(login_first(session))
@@ -130,6 +153,12 @@ fn rcpt(session: &Session, transaction: Option<&Transaction>, forward_path: Forw
             out_of_order("Say MAIL first")
         };
     };
+    if transaction.chunks.is_some() {
+        return out_of_order("The message has begun; no more recipients");
+    }
+    if letters == Letters::Utf8 && transaction.parameters.letters == Letters::Ascii {
+        return Next::Say(not_ascii(553));
+    }
     let recipients_max = session.setup.limits.recipients_max;
     if transaction.recipients.len() >= recipients_max {
         let text = format!("Too many recipients; at most {recipients_max} for a message");
@@ -145,13 +174,77 @@ fn rcpt(session: &Session, transaction: Option<&Transaction>, forward_path: Forw
 }
 
 fn data(session: &Session, transaction: Option<&Transaction>) -> Next {
-    match transaction {
-        None if session.lacks_login() => Next::Say(login_first(session)),
-        None => out_of_order("Say MAIL first"),
-        Some(transaction) if transaction.recipients.is_empty() => {
-            Next::Say(Reply::new(554, Enhanced(5, 5, 1), "No recipient was accepted"))
+    let transaction = match ready(session, transaction) {
+        Ok(transaction) => transaction,
+        Err(reply) => return Next::Say(reply),
+    };
+    if transaction.chunks.is_some() {
+        return out_of_order("This message comes by BDAT");
+    }
+    if transaction.parameters.body == Body::BinaryMime {
+        return out_of_order("BODY=BINARYMIME comes by BDAT");
+    }
+    let ask = Ask::Begin(Box::new(Envelope::new(session, transaction)));
+    Next::Begin(ask, Message::lines())
+}
+
+/// Whatever is wrong, the bytes that follow are no commands: they are read first (RFC 3030 §2).
+fn bdat(
+    session: &Session,
+    mut transaction: Option<&mut Transaction>,
+    size: u64,
+    end_marker: EndMarker,
+) -> Next {
+    if let Some(message) = transaction.as_mut().and_then(|begun| begun.chunks.take()) {
+        return Next::Chunk(message.next_chunk(size, end_marker));
+    }
+    let mut message = Message::chunk(size, end_marker);
+    match ready(session, transaction.as_deref()) {
+        Ok(transaction) => {
+            Next::Begin(Ask::Begin(Box::new(Envelope::new(session, transaction))), message)
         }
-        Some(transaction) => Next::Begin(Ask::Begin(Box::new(Envelope::new(session, transaction)))),
+        Err(reply) => {
+            message.refuse(reply);
+            Next::Chunk(message)
+        }
+    }
+}
+
+/// The transaction if a message may come.
+fn ready<'t>(
+    session: &Session,
+    transaction: Option<&'t Transaction>,
+) -> Result<&'t Transaction, Reply> {
+    match transaction {
+        None if session.lacks_login() => Err(login_first(session)),
+        None => Err(Reply::new(503, Enhanced(5, 5, 1), "Say MAIL first")),
+        Some(transaction) if transaction.recipients.is_empty() => {
+            // RFC 2033 §4.2 and RFC 5321 §3.3.
+            let code = if session.setup.role == Role::Lmtp { 503 } else { 554 };
+            Err(Reply::new(code, Enhanced(5, 5, 1), "No recipient was accepted"))
+        }
+        Some(transaction) => Ok(transaction),
+    }
+}
+
+/// True between two chunks of a message, wanted or refused.
+fn has_chunks(transaction: Option<&Transaction>) -> bool {
+    transaction.is_some_and(|transaction| transaction.chunks.is_some())
+}
+
+/// True if what has come of a message is forgotten by this command.
+pub const fn ends_transaction(command: &Command) -> bool {
+    match command {
+        Command::Hello(_) | Command::Rset | Command::Quit => true,
+        Command::Mail(..)
+        | Command::Rcpt(..)
+        | Command::Data
+        | Command::Bdat(..)
+        | Command::Noop
+        | Command::Vrfy
+        | Command::Help
+        | Command::StartTls
+        | Command::Auth(..) => false,
     }
 }
 
@@ -175,6 +268,9 @@ fn auth(
         let text =
             format!("No login on this port; people send mail through port {submission_port}");
         return Next::Fault(Reply::new(503, Enhanced(5, 5, 1), text));
+    }
+    if session.setup.role == Role::Lmtp {
+        return Next::Fault(Reply::new(502, Enhanced(5, 5, 1), "Nobody logs in by LMTP"));
     }
     if session.login.is_some() {
         return out_of_order("You have logged in already");

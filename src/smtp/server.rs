@@ -2,11 +2,11 @@
 //! it receives; `rules` says what a command does, this file when it is read and how long it may take.
 
 use super::ask::{Answer, Ask, News};
-use super::command::parse;
+use super::command::{Command, CommandError, parse};
 use super::message::{Message, Progress};
 use super::reply::{Enhanced, Reply};
-use super::rules::{Next, run};
-use super::session::Setup;
+use super::rules::{Next, ends_transaction, run};
+use super::session::{Role, Setup};
 use super::standing::{After, Question, Standing, State};
 use crate::base::{Input, Line, Machine, Output, Step, Timestamp, TlsFacts};
 use crate::sasl::{EXCHANGE_LINE_MAX, Exchange, Failure, Outcome};
@@ -67,11 +67,14 @@ impl Server {
         match std::mem::replace(&mut self.standing.state, State::Closed) {
             State::Fresh => {
                 self.standing.state = State::Command;
-                let text = format!("{} ESMTP Pillarbox", self.standing.session.setup.host);
+                let setup = &self.standing.session.setup;
+                let protocol = if setup.role == Role::Lmtp { "LMTP" } else { "ESMTP" };
+                let text = format!("{} {protocol} Pillarbox", setup.host);
                 self.standing.say(&Reply::plain(220, text));
                 Round::Again
             }
             State::Command => self.command(now),
+            State::Due(command) => self.obey(command),
             State::Overlong(reply) => self.overlong(now, reply),
             State::Login(exchange) => self.login_line(now, exchange),
             State::Message(message) => self.message(now, message),
@@ -90,10 +93,10 @@ impl Server {
         }
     }
 
-    const fn may_stop(&self) -> bool {
+    fn may_stop(&self) -> bool {
         match self.standing.state {
+            State::Command | State::Due(_) => !self.standing.is_in_chunks(),
             State::Fresh
-            | State::Command
             | State::Overlong(_)
             | State::Login(_)
             | State::Slow(..)
@@ -118,6 +121,10 @@ impl Server {
     fn forget(&mut self, state: State) -> Round {
         match state {
             State::Message(message) if message.is_wanted() => {
+                self.ask(Ask::Abandon, Question::Leave)
+            }
+            _ if self.standing.is_in_chunks() => {
+                self.standing.transaction = None;
                 self.ask(Ask::Abandon, Question::Leave)
             }
             _ => Round::Again,
@@ -172,7 +179,7 @@ impl Server {
         match self.hear(max) {
             Heard::Line(line) => self.run(&line),
             Heard::Part => self.wait(now, State::Command),
-            Heard::Gone => Round::Again,
+            Heard::Gone => self.forget(State::Command),
             Heard::Overlong => {
                 self.standing.fault(&too_long);
                 Round::Again
@@ -184,20 +191,36 @@ impl Server {
     fn run(&mut self, line: &[u8]) -> Round {
         let standing = &mut self.standing;
         standing.state = State::Command;
-        let command = match parse(line) {
-            Ok(command) => command,
+        match parse(line) {
+            Ok(command) if ends_transaction(&command) && standing.is_in_chunks() => {
+                standing.transaction = None;
+                self.ask(Ask::Abandon, Question::Forget(command))
+            }
+            Ok(command) => self.obey(command),
+            // What would follow may be a message: it must not be taken for commands.
+            Err(error @ CommandError::Chunk) => {
+                standing.say(&error.reply());
+                standing.state = State::Closed;
+                self.forget(State::Closed)
+            }
             Err(error) => {
                 standing.fault(&error.reply());
-                return Round::Again;
+                Round::Again
             }
-        };
+        }
+    }
+
+    fn obey(&mut self, command: Command) -> Round {
+        let standing = &mut self.standing;
+        standing.state = State::Command;
         match run(&mut standing.session, &mut standing.transaction, command) {
             Next::Say(reply) => standing.say(&reply),
             Next::Fault(reply) => standing.fault(&reply),
             Next::Login(exchange, outcome) => return self.login(exchange, outcome),
             Next::Sender(ask, transaction) => return self.ask(ask, Question::Sender(transaction)),
             Next::Recipient(ask, path) => return self.ask(ask, Question::Recipient(path)),
-            Next::Begin(ask) => return self.ask(ask, Question::Begin),
+            Next::Begin(ask, message) => return self.ask(ask, Question::Begin(message)),
+            Next::Chunk(message) => standing.state = State::Message(message),
             Next::StartTls(reply) => {
                 standing.say(&reply);
                 standing.state = State::Handshake;
@@ -262,11 +285,21 @@ impl Server {
             Progress::Hungry if self.input.is_closed() => self.forget(State::Message(message)),
             Progress::Hungry => self.wait(now, State::Message(message)),
             Progress::Piece(piece) => self.ask(Ask::Write(piece), Question::Write(message)),
+            Progress::ChunkEnded => {
+                self.deadline = None;
+                let text = format!("{} bytes so far", message.received());
+                self.standing.end_chunk(message, &Reply::new(250, Enhanced(2, 0, 0), text));
+                Round::Again
+            }
             Progress::Ended => self.ask(Ask::Commit, Question::Commit),
             Progress::Spoilt => self.ask(Ask::Abandon, Question::Drain(message)),
             Progress::Refused(reply) => {
                 self.deadline = None;
-                self.standing.end_transaction(&reply);
+                if message.is_final() {
+                    self.standing.end_message(&reply);
+                } else {
+                    self.standing.end_chunk(message, &reply);
+                }
                 Round::Again
             }
             Progress::Endless(reply) => {

@@ -1,6 +1,7 @@
 //! What a server knows of one connection: how it was set up, and what it has learnt of the peer so far.
 
 use super::limits::Limits;
+use super::parameter::Letters;
 use crate::base::{AccountId, ClearText, StartTls, TlsFacts};
 use crate::mail::Domain;
 use crate::mail::trace::Protocol;
@@ -31,6 +32,9 @@ pub enum Role {
     },
     /// Ports 465 and 587: our own people send (RFC 6409). Mail only after a login.
     Submission(ClearText),
+    /// LMTP (RFC 2033): a server that stands before us hands on what it took for us, and hears of each recipient apart.
+    /// Nobody logs in: who may connect is for the listener to say.
+    Lmtp,
 }
 
 /// Who has logged in.
@@ -49,13 +53,15 @@ pub enum Greeting {
     Helo(String),
     /// EHLO.
     Ehlo(String),
+    /// LHLO.
+    Lhlo(String),
 }
 
 impl Greeting {
     /// The name it gave. Printable ASCII, otherwise anything may be in it.
     pub fn name(&self) -> &str {
         match self {
-            Self::Helo(name) | Self::Ehlo(name) => name,
+            Self::Helo(name) | Self::Ehlo(name) | Self::Lhlo(name) => name,
         }
     }
 }
@@ -82,7 +88,7 @@ impl Session {
     /// True if AUTH may be used now, apart from who is logged in already.
     pub fn offers_auth(&self) -> bool {
         match self.setup.role {
-            Role::Relay { .. } => false,
+            Role::Relay { .. } | Role::Lmtp => false,
             Role::Submission(ClearText::Refused) => self.tls.is_some(),
             Role::Submission(ClearText::Allowed) => true,
         }
@@ -91,19 +97,36 @@ impl Session {
     /// True if mail is taken only after a login and there was none.
     pub fn lacks_login(&self) -> bool {
         match self.setup.role {
-            Role::Relay { .. } => false,
+            Role::Relay { .. } | Role::Lmtp => false,
             Role::Submission(_) => self.login.is_none(),
         }
     }
 
-    /// How a message of this session comes (RFC 3848).
-    pub fn protocol(&self) -> Protocol {
-        match (&self.greeting, &self.tls, &self.login) {
-            (None | Some(Greeting::Helo(_)), _, _) => Protocol::Smtp,
-            (Some(Greeting::Ehlo(_)), None, None) => Protocol::Esmtp,
-            (Some(Greeting::Ehlo(_)), Some(_), None) => Protocol::Esmtps,
-            (Some(Greeting::Ehlo(_)), None, Some(_)) => Protocol::Esmtpa,
-            (Some(Greeting::Ehlo(_)), Some(_), Some(_)) => Protocol::Esmtpsa,
+    /// How a message of this session comes (RFC 3848, RFC 6531 §4.3).
+    pub const fn protocol(&self, letters: Letters) -> Protocol {
+        match self.greeting {
+            None | Some(Greeting::Helo(_)) => return Protocol::Smtp,
+            Some(Greeting::Lhlo(_)) => return self.lmtp(letters),
+            Some(Greeting::Ehlo(_)) => {}
+        }
+        match (letters, &self.tls, &self.login) {
+            (Letters::Ascii, None, None) => Protocol::Esmtp,
+            (Letters::Ascii, Some(_), None) => Protocol::Esmtps,
+            (Letters::Ascii, None, Some(_)) => Protocol::Esmtpa,
+            (Letters::Ascii, Some(_), Some(_)) => Protocol::Esmtpsa,
+            (Letters::Utf8, None, None) => Protocol::Utf8Smtp,
+            (Letters::Utf8, Some(_), None) => Protocol::Utf8Smtps,
+            (Letters::Utf8, None, Some(_)) => Protocol::Utf8Smtpa,
+            (Letters::Utf8, Some(_), Some(_)) => Protocol::Utf8Smtpsa,
+        }
+    }
+
+    const fn lmtp(&self, letters: Letters) -> Protocol {
+        match (letters, &self.tls) {
+            (Letters::Ascii, None) => Protocol::Lmtp,
+            (Letters::Ascii, Some(_)) => Protocol::Lmtps,
+            (Letters::Utf8, None) => Protocol::Utf8Lmtp,
+            (Letters::Utf8, Some(_)) => Protocol::Utf8Lmtps,
         }
     }
 }

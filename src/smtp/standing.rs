@@ -2,10 +2,11 @@
 //! has done wrong so far. The answers to what was asked are taken here.
 
 use super::ask::Answer;
+use super::command::Command;
 use super::message::Message;
 use super::path::ForwardPath;
 use super::reply::{Enhanced, Reply};
-use super::session::{Session, Setup};
+use super::session::{Role, Session, Setup};
 use super::transaction::Transaction;
 use crate::base::{Timestamp, TlsFacts};
 use crate::sasl::Exchange;
@@ -34,6 +35,8 @@ pub enum State {
     Fresh,
     /// A command is due.
     Command,
+    /// This command is to be run.
+    Due(Command),
     /// In a line that is too long; said at its end.
     Overlong(Reply),
     /// An answer to a challenge is due.
@@ -73,13 +76,15 @@ pub enum Question {
     /// Do we take mail for this one?
     Recipient(ForwardPath),
     /// May the message begin?
-    Begin,
+    Begin(Message),
     /// Was the piece written?
     Write(Message),
     /// Is the message safe?
     Commit,
     /// The rest of a refused message is drained after this.
     Drain(Message),
+    /// This command is run after what has come of a message is forgotten.
+    Forget(Command),
     /// The session is over after this.
     Leave,
 }
@@ -129,6 +134,46 @@ impl Standing {
         self.say(reply);
     }
 
+    /// Says how a message ended, by LMTP once for each recipient (RFC 2033 §4.2 and §4.3); the next command is due.
+    pub fn end_message(&mut self, reply: &Reply) {
+        let count = match (self.session.setup.role, &self.transaction) {
+            (Role::Lmtp, Some(transaction)) => transaction.recipients.len(),
+            (Role::Lmtp, None) | (Role::Relay { .. } | Role::Submission(_), _) => 1,
+        };
+        self.transaction = None;
+        self.state = State::Command;
+        for _ in 0..count {
+            self.say(reply);
+        }
+    }
+
+    /// Says of each recipient how a message ended.
+    fn end_message_for_each(&mut self, mut refused: Vec<Option<Reply>>) {
+        let recipients = self.transaction.take().map_or(0, |begun| begun.recipients.len());
+        refused.resize_with(recipients, || {
+            Some(Reply::new(451, Enhanced(4, 3, 0), "We have a fault here; try later"))
+        });
+        for refused in refused {
+            // The replies to the others are still to come.
+            self.say(&refused.map_or_else(safe, Reply::without_farewell));
+        }
+    }
+
+    /// A chunk has come, and more are to follow. Those of a refused message are all answered alike (RFC 3030 §2).
+    pub fn end_chunk(&mut self, message: Message, reply: &Reply) {
+        self.state = State::Command;
+        if let Some(transaction) = &mut self.transaction {
+            transaction.chunks = Some(message);
+        }
+        self.say(reply);
+    }
+
+    /// True between two chunks of a message that was not refused.
+    pub fn is_in_chunks(&self) -> bool {
+        let chunks = self.transaction.as_ref().and_then(|transaction| transaction.chunks.as_ref());
+        chunks.is_some_and(Message::is_wanted)
+    }
+
     /// Takes the answer to `question`.
     pub fn answer(&mut self, question: Question, answer: Answer) {
         self.state = State::Command;
@@ -137,10 +182,12 @@ impl Standing {
                 self.session.login = Some(login);
                 self.say(&Reply::new(235, Enhanced(2, 7, 0), "Logged in"));
             }
+            (Question::Commit, Answer::Each(refused)) => self.end_message_for_each(refused),
             (question, Answer::Refuse(reply)) => self.refused(question, reply),
-            (question, Answer::Accept | Answer::LoggedIn(_) | Answer::Secrets(_)) => {
-                self.accepted(question);
-            }
+            (
+                question,
+                Answer::Accept | Answer::LoggedIn(_) | Answer::Secrets(_) | Answer::Each(_),
+            ) => self.accepted(question),
         }
     }
 
@@ -161,15 +208,16 @@ impl Standing {
                 }
                 self.say(&Reply::new(250, Enhanced(2, 1, 5), "Recipient taken"));
             }
-            Question::Begin => {
-                self.state = State::Message(Message::new());
-                self.say(&Reply::plain(354, "Go on; end with <CRLF>.<CRLF>"));
+            Question::Begin(message) => {
+                if !message.is_chunked() {
+                    self.say(&Reply::plain(354, "Go on; end with <CRLF>.<CRLF>"));
+                }
+                self.state = State::Message(message);
             }
             Question::Write(message) => self.state = State::Message(message),
-            Question::Commit => {
-                self.end_transaction(&Reply::new(250, Enhanced(2, 0, 0), "Message is safe"));
-            }
+            Question::Commit => self.end_message(&safe()),
             Question::Drain(message) => self.state = State::Message(message),
+            Question::Forget(command) => self.state = State::Due(command),
             Question::Leave => self.state = State::Closed,
         }
     }
@@ -178,14 +226,15 @@ impl Standing {
         match question {
             Question::Login | Question::Secrets(_) => self.refused_login(reply),
             Question::Recipient(_) => self.refused_recipient(reply),
-            Question::Sender(_) | Question::Begin | Question::Commit => {
-                self.end_transaction(&reply);
-            }
-            Question::Write(mut message) => {
+            Question::Begin(message) if !message.is_chunked() => self.end_transaction(&reply),
+            Question::Sender(_) => self.end_transaction(&reply),
+            Question::Commit => self.end_message(&reply),
+            Question::Begin(mut message) | Question::Write(mut message) => {
                 message.refuse(reply);
                 self.state = State::Message(message);
             }
             Question::Drain(message) => self.state = State::Message(message),
+            Question::Forget(command) => self.state = State::Due(command),
             Question::Leave => self.state = State::Closed,
         }
     }
@@ -208,7 +257,9 @@ impl Standing {
 
     fn refused_recipient(&mut self, reply: Reply) {
         self.state = State::Command;
-        if reply.enhanced() != Some(Enhanced(5, 1, 1)) {
+        // The server before us does not guess addresses: it hands on what others guessed.
+        let lmtp = self.session.setup.role == Role::Lmtp;
+        if lmtp || reply.enhanced() != Some(Enhanced(5, 1, 1)) {
             self.say(&reply);
             return;
         }
@@ -234,4 +285,9 @@ impl Standing {
             self.state = State::Command;
         }
     }
+}
+
+/// Said only when it is on the disk.
+fn safe() -> Reply {
+    Reply::new(250, Enhanced(2, 0, 0), "Message is safe")
 }

@@ -1,16 +1,17 @@
-//! One mail transaction (RFC 5321 §3.3): from MAIL to the end of DATA. The envelope carries what a Received field
+//! One mail transaction (RFC 5321 §3.3): from MAIL to the end of DATA or the last BDAT. The envelope carries what a Received field
 //! needs as well.
 
+use super::message::Message;
 use super::parameter::MailParameters;
 use super::path::ForwardPath;
-use super::session::{Greeting, Login, Session};
+use super::session::{Greeting, Login, Role, Session};
 use crate::base::TlsFacts;
 use crate::mail::Address;
 use crate::mail::trace::Protocol;
 use std::net::IpAddr;
 
 /// What has been agreed on so far.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Transaction {
     /// `None` is `<>`.
     pub reverse_path: Option<Address>,
@@ -18,6 +19,8 @@ pub struct Transaction {
     pub parameters: MailParameters,
     /// Those that were accepted, in order; one may stand there twice.
     pub recipients: Vec<ForwardPath>,
+    /// Between two chunks: what has come of the message.
+    pub chunks: Option<Message>,
 }
 
 /// All that is known before the first byte of a message.
@@ -33,6 +36,8 @@ pub struct Envelope {
     pub greeting: String,
     /// Who connected.
     pub peer: IpAddr,
+    /// Of the port.
+    pub role: Role,
     /// How it comes.
     pub protocol: Protocol,
     /// The TLS session.
@@ -51,7 +56,8 @@ impl Envelope {
             parameters: transaction.parameters,
             greeting: greeting.to_owned(),
             peer: session.setup.peer,
-            protocol: session.protocol(),
+            role: session.setup.role,
+            protocol: session.protocol(transaction.parameters.letters),
             tls: session.tls.clone(),
             login: session.login.clone(),
         }

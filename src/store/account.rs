@@ -131,11 +131,15 @@ impl Account {
         };
         let reader = lock(&self.shared.reader);
         if let Some(index) = &*reader {
-            index
-                .each_row(mailbox, first, last, limit, |row| {
-                    rows.entry(row.uid).or_insert(row);
-                })
-                .map_err(|error| StoreError::Io(error.to_string().into()))?;
+            let read = index.each_row(mailbox, first, last, limit, |row| {
+                rows.entry(row.uid).or_insert(row);
+            });
+            if let Err(error) = read.map_err(StoreError::from) {
+                if let StoreError::IndexDamaged(why) = &error {
+                    self.shared.index_is_damaged(why);
+                }
+                return Err(error);
+            }
         }
         Ok(rows.into_values().take(limit).collect())
     }

@@ -99,6 +99,7 @@ impl Store {
                 log::warn!("account={} stopped: {error}", account.id());
             }
         }
+        self.shared.cards.close();
         self.shared.stop();
     }
 }

@@ -141,8 +141,7 @@ impl Core {
 
     /// Every flag that a message has or a file name bears.
     fn used_flags(&mut self) -> Result<Flags, StoreError> {
-        let mut used =
-            self.index.all_flags().map_err(|error| StoreError::Io(error.to_string().into()))?;
+        let mut used = self.index.all_flags().map_err(StoreError::from)?;
         for entry in self.dirty.flags.values().flat_map(|entries| entries.values()) {
             used = used.union(entry.flags);
         }

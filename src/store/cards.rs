@@ -30,6 +30,12 @@ const MAP_SIZE: usize = 64 << 30;
 #[cfg(not(target_pointer_width = "64"))]
 const MAP_SIZE: usize = 256 << 20;
 
+/// In the folder while the environment is open: how often it was so at an end without order.
+const MARK: &str = "open";
+const ENDS_MAX: u32 = 3;
+/// LMDB's page is the system's, which is never smaller.
+const PAGE_LEN_MIN: u64 = 4096;
+
 /// CRC and the file's size stand before the card.
 const HEAD: usize = 12;
 
@@ -60,8 +66,10 @@ impl Cards {
     fn open_or_make(&self) -> Option<Env<WithoutTls>> {
         for attempt in 0..2 {
             let made = std::fs::create_dir_all(&self.path)
+                .and_then(|()| self.mark_open())
                 .map_err(heed::Error::Io)
-                .and_then(|()| open(&self.path));
+                .and_then(|()| open(&self.path))
+                .and_then(|env| is_whole(&self.path, &env).map(|()| env));
             match made {
                 Ok(env) => return Some(env),
                 Err(error) if attempt == 0 => {
@@ -72,6 +80,29 @@ impl Cards {
             }
         }
         None
+    }
+
+    /// A damaged environment may end the program in the middle of LMDB, where no error is returned. So it is noted that
+    /// the environment is open; after several ends without order in a row, it is begun anew, and a box that cannot start
+    /// because of its cards heals itself.
+    fn mark_open(&self) -> io::Result<()> {
+        let mark = self.path.join(MARK);
+        let ends: u32 =
+            std::fs::read_to_string(&mark).ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+        if ends >= ENDS_MAX {
+            return Err(io::Error::other(format!("it was open at {ends} ends without order")));
+        }
+        std::fs::write(mark, (ends + 1).to_string())
+    }
+
+    /// Closes the environment in order.
+    pub fn close(&self) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.take().is_some()
+            && let Err(error) = std::fs::remove_file(self.path.join(MARK))
+        {
+            log::debug!("cards={} mark not removed: {error}", self.path.display());
+        }
     }
 
     fn set_aside(&self) {
@@ -115,11 +146,23 @@ impl Cards {
 
     /// Closes the environment after a minute without use.
     pub fn rest(&self) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.as_ref().is_some_and(|slot| slot.used.elapsed() >= IDLE) {
-            *open = None;
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = open.as_ref().is_some_and(|slot| slot.used.elapsed() >= IDLE);
+        drop(open);
+        if idle {
+            self.close();
         }
     }
+}
+
+/// A file that was cut would end the program where its missing pages are touched.
+fn is_whole(path: &Path, env: &Env<WithoutTls>) -> heed::Result<()> {
+    let pages = env.info().last_page_number as u64 + 1;
+    let len = std::fs::metadata(path.join("data.mdb"))?.len();
+    if len < pages * PAGE_LEN_MIN {
+        return Err(io::Error::other(format!("{len} bytes are too few for {pages} pages")).into());
+    }
+    Ok(())
 }
 
 /// LMDB maps its file: whoever changes the file beside it changes memory under it.

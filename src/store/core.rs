@@ -130,8 +130,7 @@ impl Core {
             return Ok(array);
         }
         let (cell, count) = (mailbox.cell.clone(), mailbox.count);
-        let mut entries =
-            self.index.entries(id).map_err(|error| StoreError::Io(error.to_string().into()))?;
+        let mut entries = self.index.entries(id).map_err(StoreError::from)?;
         let pending = self.common.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let shadow = self.follow.shadow(id, &pending);
         if let Some(removed) = self.dirty.removed.get(&id) {
@@ -189,7 +188,7 @@ impl Core {
         }
         drop(pending);
         let rows = self.index.rows(id, uid, uid, 1);
-        rows.map(|mut rows| rows.pop()).map_err(|error| StoreError::Io(error.to_string().into()))
+        rows.map(|mut rows| rows.pop()).map_err(StoreError::from)
     }
 
     /// The rows of a set, one by one; in no order.
@@ -214,7 +213,7 @@ impl Core {
                         take(row);
                     }
                 })
-                .map_err(|error| StoreError::Io(error.to_string().into()))?;
+                .map_err(StoreError::from)?;
         }
         pending.into_values().for_each(take);
         Ok(())

@@ -1,6 +1,7 @@
 //! Why the store did not do something.
 
 use crate::maildir::NameError;
+use rusqlite::ErrorCode;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub enum StoreError {
     ReadOnly(Arc<str>),
     /// Failed: the message's file is not there (any more).
     NoMessage,
+    /// Failed: the index is damaged; the next start makes it anew from the Maildir.
+    IndexDamaged(Arc<str>),
     /// Failed: an input or output error, with what was tried.
     Io(Arc<str>),
     /// Failed: the store is closing, or a thread of it died.
@@ -57,6 +60,7 @@ impl fmt::Display for StoreError {
             Self::NoSpace => f.write_str("the disk is full"),
             Self::ReadOnly(why) => write!(f, "the account takes no changes: {why}"),
             Self::NoMessage => f.write_str("the message's file is gone"),
+            Self::IndexDamaged(what) => write!(f, "index.db is damaged: {what}"),
             Self::Io(what) => f.write_str(what),
             Self::Closed => f.write_str("the server is stopping"),
         }
@@ -68,5 +72,15 @@ impl std::error::Error for StoreError {}
 impl From<NameError> for StoreError {
     fn from(error: NameError) -> Self {
         Self::Name(error)
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let text = error.to_string().into();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::IndexDamaged(text),
+            _ => Self::Io(text),
+        }
     }
 }

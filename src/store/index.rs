@@ -227,6 +227,11 @@ fn is_no_room(error: &rusqlite::Error) -> bool {
     matches!(code, Some(ErrorCode::DiskFull | ErrorCode::CannotOpen))
 }
 
+/// Takes the index of an account away; who has it open keeps what is left of it, the next start makes another.
+pub(super) fn remove_of(account: &Path) {
+    remove(&account.join("index.db"));
+}
+
 fn remove(path: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         let mut file = path.as_os_str().to_owned();

@@ -8,7 +8,7 @@ use super::error::StoreError;
 use super::event::Event;
 use super::flush::FLUSH_COUNT;
 use super::follow::FOLLOW_BATCH;
-use super::index::Index;
+use super::index::{Index, remove_of};
 use super::look::Looked;
 use super::mailbox::Mailboxes;
 use super::op::{Op, Pay};
@@ -102,26 +102,47 @@ impl Shared {
         }
         let mut core = lock(&self.core);
         if core.is_none() {
-            let Self { id, path, cards, common, unique, .. } = self;
-            let (mut new, looks) =
-                Core::open(*id, path, cards.clone(), common.clone(), unique.clone())?;
-            let mut group = Group::default();
-            for mailbox in looks {
-                let looked = new.look(&mut group, self, mailbox);
-                if matches!(looked, Ok(Looked::Again) | Err(StoreError::NoSpace)) {
-                    common.expected.again(mailbox);
-                } else {
-                    looked?;
+            let opened = match self.open_core() {
+                Err(StoreError::IndexDamaged(why)) => {
+                    log::warn!("account={} index.db is damaged ({why}), made anew", self.id);
+                    remove_of(&self.path);
+                    self.open_core()
                 }
-            }
-            new.commit(group, self);
-            new.writable()?;
-            *lock(&self.reader) = Index::reader(path).ok();
-            *core = Some(new);
+                opened => opened,
+            };
+            *core = Some(opened?);
+            *lock(&self.reader) = Index::reader(&self.path).ok();
         }
         let core = core.as_ref().ok_or(StoreError::Closed)?;
         let folders = || Opened { maildir: core.maildir.clone(), tmp: core.tmp.clone() };
         Ok(self.opened.get_or_init(folders))
+    }
+
+    fn open_core(&self) -> Result<Core, StoreError> {
+        let Self { id, path, cards, common, unique, .. } = self;
+        let (mut new, looks) =
+            Core::open(*id, path, cards.clone(), common.clone(), unique.clone())?;
+        let mut group = Group::default();
+        for mailbox in looks {
+            let looked = new.look(&mut group, self, mailbox);
+            if matches!(looked, Ok(Looked::Again) | Err(StoreError::NoSpace)) {
+                common.expected.again(mailbox);
+            } else {
+                looked?;
+            }
+        }
+        new.commit(group, self);
+        new.writable()?;
+        Ok(new)
+    }
+
+    /// A damaged index is of no use at the next start either.
+    pub fn index_is_damaged(&self, why: &str) {
+        log::error!(
+            "account={} index.db is damaged ({why}): some mail cannot be shown until a restart makes it anew; no mail is lost",
+            self.id
+        );
+        remove_of(&self.path);
     }
 
     /// Queues an operation; if nobody commits, a thread begins to.

@@ -47,7 +47,7 @@ impl Core {
                     .each_row(mailbox.id, Uid(0), Uid(u32::MAX), usize::MAX, |row| {
                         known.insert(row.uid, row);
                     })
-                    .map_err(|error| StoreError::Io(error.to_string().into()))?;
+                    .map_err(StoreError::from)?;
             }
             let returned = survey.settle(&known, mailbox.validity);
             self.put_back(mailbox, &folders, &mut survey, &known, returned)?;
@@ -139,7 +139,7 @@ impl Core {
                 }
                 Ok(())
             })
-            .map_err(|error| StoreError::Io(error.to_string().into()))?;
+            .map_err(StoreError::from)?;
         drop(rows);
         self.adopt_all(id, &folders, &survey.foreign)?;
         self.flush();

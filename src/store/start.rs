@@ -50,7 +50,7 @@ impl Core {
             None => AccountText::default(),
         };
         let subscriptions = maildir.read_text(SUBSCRIPTIONS, TEXT_MAX).map_err(io)?;
-        let index = Index::open(path).map_err(|error| StoreError::Io(error.to_string().into()))?;
+        let index = Index::open(path).map_err(StoreError::from)?;
         let (log, found) =
             ChangeLog::open(&maildir, index.generation().unwrap_or(0)).map_err(io)?;
         if let Some(aside) = &found.aside {
@@ -87,7 +87,7 @@ impl Core {
     }
 
     fn start(&mut self, lines: &[LogLine], log_lost: bool) -> Result<Vec<MailboxId>, StoreError> {
-        let sql = |error: rusqlite::Error| StoreError::Io(error.to_string().into());
+        let sql = |error: rusqlite::Error| StoreError::from(error);
         let rows: BTreeMap<MailboxId, FolderRow> =
             self.index.folders().map_err(sql)?.into_iter().map(|row| (row.mailbox, row)).collect();
         let mark = self.index.clean_mark().map_err(sql)?;

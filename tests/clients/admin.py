@@ -381,12 +381,12 @@ def what_lies_about(box):
     box.start()
     check("mail that is nobody's is told", f"folder={box.data}/accounts/77 belongs to nobody" in (box.folder / "log").read_text())
     box.stop()
-    for name in ("state.db", "state.db-wal", "state.db-shm"):
+    for name in ("state.db", "state.db-wal", "state.db-shm", "state.db.backup"):
         if (box.data / name).exists():
             (box.data / name).rename(box.folder / name)
     done = box.run("serve")
     check("a lost registry is not made anew beside mail", done.returncode == 1 and "backup" in done.stderr and not (box.data / "state.db").exists(), done)
-    for name in ("state.db", "state.db-wal", "state.db-shm"):
+    for name in ("state.db", "state.db-wal", "state.db-shm", "state.db.backup"):
         if (box.folder / name).exists():
             (box.folder / name).rename(box.data / name)
     check("brought back, all is well", box.start() and len(box.json("user", "list")) == 1)

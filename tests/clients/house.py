@@ -13,8 +13,10 @@ CLEAR = ssl._create_unverified_context()
 counts = {"passed": 0, "failed": 0}
 
 
-def check(name, holds):
+def check(name, holds, seen=None):
     print(("ok    " if holds else "WRONG ") + name, flush=True)
+    if not holds and seen is not None:
+        print(f"      {seen}", flush=True)
     counts["passed" if holds else "failed"] += 1
 
 

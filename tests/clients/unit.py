@@ -80,12 +80,12 @@ def the_calls(text, folder):
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         port, reading = one.getsockname()[1], two.getsockname()[1]
     config.write_text(f'host = "mail.home.test"\ndomains = ["home.test"]\ndata = "{folder}/data"\ncontrol = "{control}"\n[listen]\n'
-                      f'smtp = "127.0.0.1:{port}"\nsubmission = []\nsubmissions = []\nimap = "127.0.0.1:{reading}"\nimaps = []\n')
+                      f'smtp = "127.0.0.1:{port}"\nsubmission = []\nsubmissions = []\nimap = "127.0.0.1:{reading}"\nimaps = []\npop3 = []\npop3s = []\n')
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(f"{folder}/notify")
         systemd.settimeout(60)
         command = ["strace", "-f", "-qq", "-c", "-U", "name", "-o", trace, PROGRAM, "serve", "--config", config]
-        server = subprocess.Popen(command, env={**os.environ, "NOTIFY_SOCKET": f"{folder}/notify"}, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(command, env={**os.environ, "NOTIFY_SOCKET": f"{folder}/notify", "WATCHDOG_USEC": "400000"}, stderr=subprocess.DEVNULL)
         check("systemd is told that it is ready", systemd.recv(100).split() == [b"READY=1"])
         ask = lambda *words: subprocess.run([PROGRAM, *words, "--config", config], capture_output=True, text=True, timeout=60)
         ask("user", "add", "ann@home.test")
@@ -103,8 +103,14 @@ def the_calls(text, folder):
             session.expunge()
         status = json.loads(ask("status", "--json").stdout)
         ask("user", "rm", "ann@home.test", "--yes")
+        told = []
+        while len(told) < 3:
+            told += systemd.recv(100).split()
+        check("that it lives, again and again", set(told) == {b"WATCHDOG=1"}, told)
         os.kill(status["pid"], signal.SIGTERM)
-        check("and that it stops", systemd.recv(100).split() == [b"STOPPING=1"])
+        while told[-1:] != [b"STOPPING=1"]:
+            told += systemd.recv(100).split()
+        check("and that it stops", set(told) == {b"WATCHDOG=1", b"STOPPING=1"}, told)
         check("the traced server stops in order", server.wait(timeout=60) == 0)
     made = {word for word in trace.read_text().split() if re.fullmatch(r"[a-z]\w+", word)} - {"syscall", "total"}
     check(f"all of its {len(made)} system calls are allowed", len(made) > 30 and not made - allowed, sorted(made - allowed))

@@ -1,16 +1,18 @@
 //! An SMTP server with a small world. Ann (ann@example.org, password `right`) and Bob live in example.org. Words:
 //! `given role submission`, `given clear text`, `given no certificate`, `given disk full`, `given begin fails`,
-//! `given write fails`, `given commit fails`, `given login fails`, `given host foo.com`, `given address x@foo.com`,
+//! `given write fails`, `given commit fails`, `given login fails`, `given bob full`, `given bob stops`, `given role lmtp`, `given host foo.com`, `given address x@foo.com`,
 //! `given message size 1000`, `given recipients 3`; `-- stop` is the shutdown, `-- abandoned` holds that a message was
-//! begun and given up, `-- envelope ESMTPS c.example ann@example.org -> bob@example.org` how the last one came.
+//! begun and given up, `-- size 8` how many bytes the last one has, and
+//! `-- envelope ESMTPS c.example ann@example.org -> bob@example.org` how it came.
 
 use super::mailroom::right;
 use super::wire::Protocol;
-use pillarbox::base::{AccountId, ClearText, StartTls};
+use pillarbox::base::{AccountId, ClearText, Machine, Output, StartTls, Step, Timestamp};
 use pillarbox::mail::Domain;
 use pillarbox::smtp::{
     Answer, Ask, Enhanced, Envelope, ForwardPath, Limits, Login, News, Reply, Role, Server, Setup,
 };
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 pub struct World {
@@ -42,9 +44,10 @@ impl World {
         for word in given {
             match (word.as_str(), word.rsplit_once(' ')) {
                 ("role submission", _) => setup.role = Role::Submission(ClearText::Refused),
+                ("role lmtp", _) => setup.role = Role::Lmtp,
                 ("clear text", _) => setup.role = Role::Submission(ClearText::Allowed),
                 ("no certificate", _) => setup.start_tls = StartTls::Absent,
-                (_, Some((_, "full" | "fails"))) => faults.push(word.clone()),
+                (_, Some((_, "full" | "fails" | "stops"))) => faults.push(word.clone()),
                 (_, Some(("host", host))) => setup.host = Domain::parse(host).unwrap(),
                 (_, Some(("address", address))) => addresses.push(address.to_ascii_lowercase()),
                 (_, Some(("message size", size))) => {
@@ -79,8 +82,38 @@ impl World {
     }
 }
 
+impl World {
+    /// `given bob full`, `given bob stops`.
+    fn full(&self, path: &ForwardPath) -> Option<Reply> {
+        let name = path.to_string();
+        let name = name.split('@').next().unwrap();
+        if self.fails(&format!("{name} full")) {
+            return Some(Reply::new(452, Enhanced(4, 2, 2), "The mailbox is full"));
+        }
+        self.fails(&format!("{name} stops"))
+            .then(|| Reply::new(421, Enhanced(4, 3, 2), "We are stopping"))
+    }
+}
+
 fn refuse(code: u16, enhanced: Enhanced, text: &'static str) -> Answer {
     Answer::Refuse(Reply::new(code, enhanced, text))
+}
+
+/// The words that EHLO and LHLO announce on any port.
+pub fn announced() -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    for role in ["clear text", "role lmtp"] {
+        let mut server = World::new(&[role.to_owned()]).machine();
+        server.receive(b"EHLO c.example\r\nLHLO c.example\r\n");
+        let mut said = String::new();
+        while let Step::Send(Output::Bytes(bytes)) = server.step(Timestamp::from_seconds(0)) {
+            said.push_str(std::str::from_utf8(&bytes).unwrap());
+        }
+        let lines = said.lines().filter_map(|line| line.strip_prefix("250").map(|line| &line[1..]));
+        words.extend(lines.filter_map(|line| line.split(' ').next()).map(str::to_owned));
+    }
+    words.remove("mx.example.org");
+    words
 }
 
 impl Protocol for World {
@@ -132,6 +165,11 @@ impl Protocol for World {
                 mail.coming.clear();
                 refuse(451, Enhanced(4, 3, 0), "Try later")
             }
+            Ask::Commit if self.setup.role == Role::Lmtp => {
+                mail.delivered = Some(std::mem::take(&mut mail.coming));
+                let recipients = mail.envelope.as_ref().map(|envelope| &envelope.recipients);
+                Answer::Each(recipients.unwrap().iter().map(|path| self.full(path)).collect())
+            }
             Ask::Commit => {
                 mail.delivered = Some(std::mem::take(&mut mail.coming));
                 Answer::Accept
@@ -154,6 +192,10 @@ impl Protocol for World {
             None if word == "stop" => Ok(vec![News::Shutdown]),
             None if word == "abandoned" && mail.abandoned == 1 && mail.delivered.is_none() => {
                 Ok(Vec::new())
+            }
+            Some(("size", size)) => {
+                let found = mail.delivered.as_ref().map_or(0, Vec::len).to_string();
+                if found == size { Ok(Vec::new()) } else { Err(format!("+ size {found}")) }
             }
             Some(("envelope", expected)) => {
                 let envelope = mail.envelope.as_ref().ok_or("there is no envelope")?;

@@ -60,6 +60,8 @@ impl From<RegistryError> for No {
             RegistryError::Database(_)
             | RegistryError::Keys(_)
             | RegistryError::Lost(_)
+            | RegistryError::Damaged(..)
+            | RegistryError::Io(..)
             | RegistryError::Version(_) => Self::Failed(error.to_string()),
         }
     }

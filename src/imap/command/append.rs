@@ -9,7 +9,7 @@ use crate::imap::job::{Job, Next, when_done};
 use crate::imap::response::Completion;
 use crate::imap::upload::Upload;
 use crate::mail::Date;
-use crate::maildir::MailboxName;
+use crate::maildir::{MailboxName, UidSet};
 use crate::store::{Placement, StoreError, Target};
 
 /// What stands before the message.
@@ -33,6 +33,12 @@ pub fn read_head(args: &mut Args<'_>) -> Parsed<Option<Head>> {
         return Ok(None);
     }
     let name = args.mailbox()?;
+    read_more(args, name).map(Some)
+}
+
+/// Reads what stands before a message: flags and a date, if they do, and the blanks. A message behind another one
+/// (RFC 3502) has no name of its own.
+fn read_more(args: &mut Args<'_>, name: MailboxName) -> Parsed<Head> {
     args.space()?;
     let mut head = Head { name, flags: FlagNames::default(), date: None };
     if args.peek() == Some(b'(') {
@@ -43,11 +49,14 @@ pub fn read_head(args: &mut Args<'_>) -> Parsed<Option<Head>> {
         head.date = Some(args.date_time()?);
         args.space()?;
     }
-    if at_literal(args) {
-        Ok(Some(head))
-    } else {
-        Err(Completion::bad("The message is no literal"))
-    }
+    if at_literal(args) { Ok(head) } else { Err(Completion::bad("The message is no literal")) }
+}
+
+/// The head of a further message of the same APPEND, from the line that ends the one before.
+pub fn read_next(line: &[u8]) -> Parsed<Head> {
+    let line = [line, b"\r\n"].concat();
+    // Where it goes is known from the first.
+    read_more(&mut Args::new(&line), MailboxName::inbox())
 }
 
 fn at_literal(args: &Args<'_>) -> bool {
@@ -55,62 +64,78 @@ fn at_literal(args: &Args<'_>) -> bool {
     literal_size(&mut cursor).is_some() && cursor.rest() == b"\r\n"
 }
 
+/// Messages of one APPEND at most: each holds a file open until all are there.
+const MESSAGES_MAX: usize = 100;
+
 /// Begins the message; `today` is its date if none was given.
 pub fn begin(head: Head, size: u64, today: Date) -> Job {
     Box::new(move |session| {
         let account = &session.account;
+        let first = session.uploads.first().map(|upload| upload.mailbox);
         let begun = account.mailboxes().and_then(|mailboxes| {
-            let Some(mailbox) = mailboxes.named(&head.name) else { return Ok(None) };
+            let mailbox = match first {
+                Some(first) => mailboxes.get(first),
+                None => mailboxes.named(&head.name),
+            };
+            let Some(mailbox) = mailbox else { return Ok(None) };
             account.room(size)?;
             Ok(Some((mailbox.id, account.begin()?)))
         });
-        Next::Done(match begun {
+        let refused = match begun {
+            Ok(Some(_)) if session.uploads.len() >= MESSAGES_MAX => {
+                Completion::no("One APPEND brings at most 100 messages").code("LIMIT")
+            }
             Ok(Some((mailbox, incoming))) => {
                 let date = head.date.unwrap_or(today);
-                session.upload = Some(Upload { mailbox, flags: head.flags, date, incoming });
-                Completion::ok("Go on")
+                session.uploads.push(Upload { mailbox, flags: head.flags, date, incoming });
+                return Next::Done(Completion::ok("Go on"));
             }
             Ok(None) => {
                 Completion::no("There is no such mailbox; create it first").code("TRYCREATE")
             }
             Err(error) => error.into(),
-        })
+        };
+        // RFC 3502 §6.3.11: all or none.
+        session.uploads.clear();
+        Next::Done(refused)
     })
 }
 
 /// Writes the next piece.
 pub fn write(piece: Vec<u8>) -> Job {
     Box::new(move |session| {
-        let written = match &mut session.upload {
+        let written = match session.uploads.last_mut() {
             Some(upload) => upload.incoming.write(&piece),
             None => Err(StoreError::Closed),
         };
         Next::Done(match written {
             Ok(()) => Completion::ok("Go on"),
             Err(error) => {
-                session.upload = None;
+                session.uploads.clear();
                 error.into()
             }
         })
     })
 }
 
-/// Takes the message in.
+/// Takes the messages in, all or none.
 pub fn commit() -> Job {
     Box::new(|session| {
-        let Some(upload) = session.upload.take() else {
-            return Next::Done(StoreError::Closed.into());
-        };
-        let Upload { mailbox, flags: FlagNames { flags, keywords }, date, incoming } = upload;
-        let placement = Placement { target: Target::Mailbox(mailbox), flags, keywords };
-        let arrival = incoming.finish(date.at, date.zone_minutes, vec![placement]);
-        when_done(session.account.commit(vec![arrival], session.cause()), |_, done| {
+        let uploads = std::mem::take(&mut session.uploads);
+        let arrivals = uploads.into_iter().map(|upload| {
+            let Upload { mailbox, flags: FlagNames { flags, keywords }, date, incoming } = upload;
+            let placement = Placement { target: Target::Mailbox(mailbox), flags, keywords };
+            incoming.finish(date.at, date.zone_minutes, vec![placement])
+        });
+        let arrivals: Vec<_> = arrivals.collect();
+        when_done(session.account.commit(arrivals, session.cause()), |_, done| {
             Next::Done(match done {
                 Ok(placed) => {
                     let appended = Completion::ok("Appended");
+                    let uids: UidSet = placed.iter().map(|place| place.uid).collect();
                     match placed.first() {
                         Some(place) => {
-                            appended.code(format!("APPENDUID {} {}", place.validity, place.uid))
+                            appended.code(format!("APPENDUID {} {uids}", place.validity))
                         }
                         None => appended,
                     }
@@ -124,10 +149,10 @@ pub fn commit() -> Job {
     })
 }
 
-/// Forgets a message that was cut off.
+/// Forgets messages that were cut off.
 pub fn abandon() -> Job {
     Box::new(|session| {
-        session.upload = None;
+        session.uploads.clear();
         Next::Done(Completion::ok("Forgotten"))
     })
 }

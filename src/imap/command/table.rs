@@ -74,7 +74,7 @@ pub const ROWS: &[Row] = &[
     row("LIST", AfterLogin, Whole, None, list::read_list),
     row("LSUB", AfterLogin, Whole, None, list::read_lsub),
     row("STATUS", AfterLogin, Whole, None, status::read),
-    row("APPEND", AfterLogin, Whole, None, append::read),
+    row("APPEND", AfterLogin, Whole, Some("MULTIAPPEND"), append::read),
     // RFC 2342, RFC 2177, RFC 5161
     row("NAMESPACE", AfterLogin, Whole, Some("NAMESPACE"), namespace::read),
     row("IDLE", AfterLogin, Whole, Some("IDLE"), idle::read),

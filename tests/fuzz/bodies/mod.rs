@@ -4,6 +4,7 @@
 pub mod imap;
 pub mod mail;
 pub mod maildir;
+pub mod proxy;
 pub mod smtp;
 
 /// A small generator; the same numbers each time.

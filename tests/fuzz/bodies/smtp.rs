@@ -10,7 +10,8 @@ use std::time::Duration;
 /// The first byte chooses the port, the rest comes in pieces; answers are yes or no by chance.
 pub fn smtp_command(data: &[u8]) {
     let Some((&first, rest)) = data.split_first() else { return };
-    let role = match first % 3 {
+    let role = match first % 4 {
+        3 => Role::Lmtp,
         0 => Role::Relay { submission_port: 465 },
         1 => Role::Submission(ClearText::Refused),
         _ => Role::Submission(ClearText::Allowed),
@@ -25,14 +26,35 @@ pub fn smtp_command(data: &[u8]) {
     client.finish(&mut next);
 }
 
+/// A message in chunks, which comes through as it is, whatever is in it and however chunks and packets cut it. The first
+/// byte says how long packets are, the second how long chunks.
+pub fn smtp_chunks(data: &[u8]) {
+    let Some((&[packet, chunk], text)) = data.split_first_chunk::<2>() else { return };
+    let mut lines = b"EHLO x\r\nMAIL FROM:<a@b> BODY=BINARYMIME\r\nRCPT TO:<a@b>\r\n".to_vec();
+    for piece in text.chunks(usize::from(chunk) * 40 + 1) {
+        lines.extend_from_slice(format!("BDAT {}\r\n", piece.len()).as_bytes());
+        lines.extend_from_slice(piece);
+    }
+    lines.extend_from_slice(b"BDAT 0 LAST\r\nNOOP\r\n");
+    let mut client = Client::new(Role::Relay { submission_port: 465 });
+    for piece in lines.chunks(usize::from(packet) * 40 + 1) {
+        client.run(piece, || 1);
+    }
+    assert!(client.text == text && client.said.ends_with("Message is safe\r\n250 2.0.0 Yes\r\n"));
+    client.finish(|| 1);
+}
+
 /// A session and what it has said.
 pub struct Client {
     server: Server,
+    role: Role,
     now: Timestamp,
     pub said: String,
     /// Bytes of the message that is coming, and of the largest piece.
     pub message: usize,
     pub piece: usize,
+    /// What came of the message, as long as it is short.
+    pub text: Vec<u8>,
     pub closed: bool,
 }
 
@@ -46,7 +68,16 @@ impl Client {
             limits: Limits::default(),
         };
         let (server, now) = (Server::new(setup), Timestamp::from_seconds(1_800_000_000));
-        Self { server, now, said: String::new(), message: 0, piece: 0, closed: false }
+        Self {
+            server,
+            role,
+            now,
+            said: String::new(),
+            message: 0,
+            piece: 0,
+            text: Vec::new(),
+            closed: false,
+        }
     }
 
     /// Runs to a rest; time passes for what is held back.
@@ -60,6 +91,9 @@ impl Client {
                 }
                 Step::Ask(Ask::Write(piece)) => {
                     self.message += piece.len();
+                    if self.text.len() < 1 << 20 {
+                        self.text.extend_from_slice(&piece);
+                    }
                     self.piece = self.piece.max(piece.len());
                     self.server.answer(if dice().is_multiple_of(16) {
                         refusal()
@@ -70,6 +104,14 @@ impl Client {
                 Step::Ask(Ask::Authenticate(_)) if dice().is_multiple_of(2) => {
                     let login = Login { account: AccountId(1), name: "ann".to_owned() };
                     self.server.answer(Answer::LoggedIn(login));
+                }
+                Step::Ask(Ask::Commit) if self.role == Role::Lmtp && !dice().is_multiple_of(3) => {
+                    let each = |_| {
+                        let code = if dice().is_multiple_of(2) { 421 } else { 452 };
+                        let refused = Reply::new(code, Enhanced(4, 2, 2), "Full");
+                        (!dice().is_multiple_of(2)).then_some(refused)
+                    };
+                    self.server.answer(Answer::Each((0..3).map(each).collect()));
                 }
                 Step::Ask(_) => {
                     self.server.answer(if dice().is_multiple_of(4) {
