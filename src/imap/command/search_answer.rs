@@ -46,7 +46,7 @@ impl Answer {
         let max = ends.filter(|_| returns.wants(Return::Max)).map(|(_, last)| (" MAX ", last));
         for (word, uid) in min.into_iter().chain(max) {
             if let Some(found) = selected.view.find(uid) {
-                out.text(word).number(self.number(found));
+                out.text(word).number(number(self.numbers, found));
             }
         }
         if returns.wants(Return::All) {
@@ -55,26 +55,12 @@ impl Answer {
         self.end(session)
     }
 
-    const fn number(&self, (seq, entry): (u32, Entry)) -> u32 {
-        match self.numbers {
-            Numbers::Sequence => seq,
-            Numbers::Uid => entry.uid.0,
-        }
-    }
-
     /// ` 2 84 882`, from a UID on.
     fn tell_each(self, session: &mut Session, from: Uid) -> Next {
-        let mut next = None;
-        if let Session { selected: Some(selected), out, .. } = session {
-            for (seq, entry) in members(&selected.view, &self.found, from) {
-                if out.is_full() {
-                    next = Some(entry.uid);
-                    break;
-                }
-                out.text(" ").number(self.number((seq, entry)));
-            }
-        }
-        match next {
+        let Session { selected: Some(selected), out, .. } = session else {
+            return self.end(session);
+        };
+        match write_each(out, &selected.view, &self.found, self.numbers, from) {
             Some(next) => {
                 let job: Job = Box::new(move |session| self.tell_each(session, next));
                 Next::More(job)
@@ -85,33 +71,10 @@ impl Answer {
 
     /// ` ALL 2,10:15,21`, from a UID on.
     fn tell_ranges(self, session: &mut Session, from: Uid) -> Next {
-        let mut next = None;
-        if let Session { selected: Some(selected), out, .. } = session {
-            let mut before = if from == Uid(1) { " ALL " } else { "," };
-            let mut open: Option<(u32, u32)> = None;
-            for (seq, entry) in members(&selected.view, &self.found, from) {
-                let number = self.number((seq, entry));
-                if let Some((_, last)) = &mut open
-                    && number.checked_sub(1) == Some(*last)
-                {
-                    *last = number;
-                    continue;
-                }
-                if let Some(range) = open.take() {
-                    write_range(out.text(before), range);
-                    before = ",";
-                    if out.is_full() {
-                        next = Some(entry.uid);
-                        break;
-                    }
-                }
-                open = Some((number, number));
-            }
-            if let Some(range) = open {
-                write_range(out.text(before), range);
-            }
-        }
-        match next {
+        let Session { selected: Some(selected), out, .. } = session else {
+            return self.end(session);
+        };
+        match write_ranges(out, &selected.view, &self.found, self.numbers, from) {
             Some(next) => {
                 let job: Job = Box::new(move |session| self.tell_ranges(session, next));
                 Next::More(job)
@@ -133,8 +96,9 @@ impl Answer {
                     if returns.wants(Return::Count) {
                         out.text(" COUNT ").number(self.found.len());
                     }
-                    let chosen = returns.chosen(&self.found);
-                    if let Some(highest) = highest(&chosen).filter(|_| self.tells_mod_seq) {
+                    if self.tells_mod_seq
+                        && let Some(highest) = highest(&returns.chosen(&self.found))
+                    {
                         out.text(" MODSEQ ").number(highest);
                     }
                 }
@@ -143,6 +107,62 @@ impl Answer {
         }
         Next::Done(Completion::ok("Searched"))
     }
+}
+
+const fn number(numbers: Numbers, (seq, entry): (u32, Entry)) -> u32 {
+    match numbers {
+        Numbers::Sequence => seq,
+        Numbers::Uid => entry.uid.0,
+    }
+}
+
+/// Writes until all is told or the writer is full; then it goes on with the UID that is returned.
+fn write_each(
+    out: &mut Writer,
+    view: &Array,
+    found: &UidSet,
+    numbers: Numbers,
+    from: Uid,
+) -> Option<Uid> {
+    for member in members(view, found, from) {
+        if out.is_full() {
+            return Some(member.1.uid);
+        }
+        out.text(" ").number(number(numbers, member));
+    }
+    None
+}
+
+/// The same as ranges, never cut within one.
+fn write_ranges(
+    out: &mut Writer,
+    view: &Array,
+    found: &UidSet,
+    numbers: Numbers,
+    from: Uid,
+) -> Option<Uid> {
+    let mut before = if from == Uid(1) { " ALL " } else { "," };
+    let mut open: Option<(u32, u32)> = None;
+    for member in members(view, found, from) {
+        let number = number(numbers, member);
+        if let Some((_, last)) = &mut open
+            && number.checked_sub(1) == Some(*last)
+        {
+            *last = number;
+            continue;
+        }
+        if let Some(range) = open.replace((number, number)) {
+            write_range(out.text(before), range);
+            before = ",";
+            if out.is_full() {
+                return Some(member.1.uid);
+            }
+        }
+    }
+    if let Some(range) = open {
+        write_range(out.text(before), range);
+    }
+    None
 }
 
 fn write_range(out: &mut Writer, (first, last): (u32, u32)) {
@@ -154,4 +174,54 @@ fn write_range(out: &mut Writer, (first, last): (u32, u32)) {
 
 fn highest(view: &Array, uids: &UidSet) -> Option<u64> {
     members(view, uids, Uid(1)).map(|(_, entry)| entry.modseq.0).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{write_each, write_ranges};
+    use crate::base::Output;
+    use crate::imap::sequence_set::Numbers;
+    use crate::imap::writer::Writer;
+    use crate::maildir::{Flags, ModSeq, Uid, UidSet};
+    use crate::store::{Array, Entry};
+
+    type Write = fn(&mut Writer, &Array, &UidSet, Numbers, Uid) -> Option<Uid>;
+
+    /// What is written in all its pieces, and how many there were.
+    fn written(write: Write, view: &Array, found: &UidSet, numbers: Numbers) -> (String, usize) {
+        let (mut all, mut pieces, mut from) = (Vec::new(), 0, Some(Uid(1)));
+        while let Some(uid) = from {
+            let mut out = Writer::default();
+            from = write(&mut out, view, found, numbers, uid);
+            pieces += 1;
+            while let Some(Output::Bytes(bytes)) = out.next() {
+                all.extend(bytes);
+            }
+        }
+        (String::from_utf8(all).unwrap(), pieces)
+    }
+
+    #[test]
+    fn a_long_answer_is_the_same_in_pieces() {
+        let entry = |uid| Entry { uid: Uid(uid), flags: Flags::default(), modseq: ModSeq(1) };
+        // Every UID but those that end in 5; found are those that end in 3 to 7.
+        let view: Array = (1..200_000).filter(|uid| uid % 10 != 5).map(entry).collect();
+        let found: UidSet =
+            view.iter().map(|(_, e)| e.uid).filter(|uid| (3..8).contains(&(uid.0 % 10))).collect();
+        let tens = || (0..20_000_u32).map(|ten| (ten * 10, ten * 9));
+        let (text, pieces) = written(write_ranges, &view, &found, Numbers::Uid);
+        let uids: Vec<_> =
+            tens().map(|(u, _)| format!("{}:{},{}:{}", u + 3, u + 4, u + 6, u + 7)).collect();
+        assert_eq!(text, format!(" ALL {}", uids.join(",")));
+        assert!(pieces > 5);
+        let (text, _) = written(write_ranges, &view, &found, Numbers::Sequence);
+        let seqs: Vec<_> = tens().map(|(_, s)| format!("{}:{}", s + 3, s + 6)).collect();
+        assert_eq!(text, format!(" ALL {}", seqs.join(",")));
+        let (text, pieces) = written(write_each, &view, &found, Numbers::Sequence);
+        let each: String =
+            tens().flat_map(|(_, s)| s + 3..s + 7).map(|seq| format!(" {seq}")).collect();
+        assert!(text == each && pieces > 5);
+        let none = UidSet::default();
+        assert_eq!(written(write_ranges, &view, &none, Numbers::Uid), (String::new(), 1));
+    }
 }
