@@ -16,8 +16,10 @@ pub struct Selected {
     pub id: MailboxId,
     /// SELECT or EXAMINE.
     pub access: Access,
-    /// The messages that the client knows, with the flags that it knows.
+    /// The messages that the client knows, with the flags that it knows; nothing before `load`.
     pub view: Array,
+    /// The mailbox as the client was told of it, while no command has needed its messages.
+    pub unread: Option<Arc<Mailbox>>,
     /// `\Recent` in this session.
     pub recent: UidSet,
     /// What `$` means (RFC 5182): of the messages that the client knows.
@@ -80,6 +82,15 @@ pub enum Told {
 const PIECE_MAX: usize = 2048;
 
 impl Selected {
+    /// Makes the view what the client was told of.
+    pub fn load(&mut self, account: &Account) -> Result<(), StoreError> {
+        if let Some(mailbox) = &self.unread {
+            self.view = account.array(mailbox)?;
+            self.unread = None;
+        }
+        Ok(())
+    }
+
     /// Brings the client up to date.
     pub fn sync(
         &mut self,
@@ -93,6 +104,10 @@ impl Selected {
         }
         let mailboxes = account.mailboxes()?;
         let Some(mailbox) = mailboxes.get(self.id) else { return Ok(Told::MailboxGone) };
+        if self.unread.as_ref().is_some_and(|told| Arc::ptr_eq(told, mailbox)) {
+            return Ok(Told::All);
+        }
+        self.load(account)?;
         let newest = account.array(mailbox)?;
         let differences = self.view.differences(&newest);
         if differences == Differences::default() {

@@ -50,9 +50,11 @@ impl Session {
         Cause::Session(self.number, "imap")
     }
 
-    /// The open mailbox; commands that need it are refused without one before they come here.
+    /// The open mailbox with its messages; commands that need it are refused without one before they come here.
     pub fn opened(&mut self) -> Result<&mut Selected, Completion> {
-        self.selected.as_mut().ok_or(Completion::bad("No mailbox is selected"))
+        let selected = self.selected.as_mut().ok_or(Completion::bad("No mailbox is selected"))?;
+        selected.load(&self.account)?;
+        Ok(selected)
     }
 
     /// The open mailbox as it is now.

@@ -93,12 +93,21 @@ impl Account {
 
     /// The messages of a mailbox as they were in this version of it.
     pub fn array(&self, mailbox: &Mailbox) -> Result<Array, StoreError> {
-        if let Some(array) = mailbox.loaded() {
-            return Ok(array);
+        let array = match mailbox.loaded() {
+            Some(array) => array,
+            None => {
+                let loaded = self.ask(|pay| Op::Load { mailbox: mailbox.id, pay }).wait();
+                let newest = loaded.unwrap_or(Err(StoreError::Closed))?;
+                mailbox.loaded().unwrap_or_else(|| newest.before(mailbox.uidnext))
+            }
+        };
+        if array.len() != mailbox.count {
+            let (count, rows) = (mailbox.count, array.len());
+            let why = format!("{count} messages by the counter of {}, {rows} by the rows", mailbox.name);
+            self.shared.index_is_damaged(&why);
+            return Err(StoreError::IndexDamaged(why.into()));
         }
-        let loaded = self.ask(|pay| Op::Load { mailbox: mailbox.id, pay }).wait();
-        let newest = loaded.unwrap_or(Err(StoreError::Closed))?;
-        Ok(mailbox.loaded().unwrap_or_else(|| newest.before(mailbox.uidnext)))
+        Ok(array)
     }
 
     /// Marks all messages up to now as seen by a session: those from the returned UID on are `\Recent` to it.

@@ -129,7 +129,7 @@ impl Core {
         if let Some(array) = mailbox.loaded() {
             return Ok(array);
         }
-        let (cell, count) = (mailbox.cell.clone(), mailbox.count);
+        let cell = mailbox.cell.clone();
         let mut entries = self.index.entries(id).map_err(StoreError::from)?;
         let pending = self.common.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let shadow = self.follow.shadow(id, &pending);
@@ -155,13 +155,6 @@ impl Core {
                 entries.into_iter().chain(fresh).map(|entry| (entry.uid, entry)).collect();
             all.into_values().filter(|entry| !shadow.contains(&entry.uid)).collect()
         };
-        if array.len() != count {
-            log::warn!(
-                "account={} mailbox={id} count={count} rows={} the index disagrees with itself",
-                self.id,
-                array.len()
-            );
-        }
         // Somebody else cannot have filled it: only the committer does.
         let _ = cell.set(array.clone());
         Ok(array)

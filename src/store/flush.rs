@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// Changes wait at most so long,
 pub(super) const FLUSH_AFTER: Duration = Duration::from_secs(5);
-/// and at most so many: each transaction rewrites pages of every index, so fewer and larger ones spare the card.
+/// and at most so many: a transaction writes whole pages, so fewer and larger ones spare the card.
 pub(super) const FLUSH_COUNT: usize = 512;
 /// A folder time this young may hide a change within the same tick of the file system's clock.
 const MTIME_SURE: Duration = Duration::from_secs(2);
@@ -120,8 +120,11 @@ impl Core {
     /// Arrays that nobody looks at are given back.
     pub fn rest(&mut self) {
         for id in self.next.ids() {
-            if let Ok(mailbox) = self.next.edit(id)
-                && mailbox.cell.get().is_some_and(|array| !array.is_shared())
+            let rests = |mailbox: &Arc<Mailbox>| {
+                mailbox.cell.get().is_some_and(|array| !array.is_shared())
+            };
+            if self.next.get(id).is_some_and(rests)
+                && let Ok(mailbox) = self.next.edit(id)
             {
                 mailbox.cell = Arc::default();
             }

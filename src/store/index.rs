@@ -15,7 +15,7 @@ pub struct Index {
     db: Connection,
 }
 
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 const SCHEMA: &str = "
 CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE folders(id INTEGER PRIMARY KEY, mailboxid INTEGER NOT NULL UNIQUE, name TEXT NOT NULL,
@@ -26,9 +26,6 @@ CREATE TABLE messages(folder INTEGER NOT NULL, uid INTEGER NOT NULL, flags INTEG
   modseq INTEGER NOT NULL, place INTEGER NOT NULL, date INTEGER NOT NULL, zone INTEGER NOT NULL, saved INTEGER NOT NULL,
   size INTEGER NOT NULL, emailid INTEGER NOT NULL, msgid INTEGER NOT NULL, thread INTEGER NOT NULL, foreign_name BLOB,
   PRIMARY KEY(folder, uid)) WITHOUT ROWID;
-CREATE INDEX messages_emailid ON messages(emailid);
-CREATE INDEX messages_msgid ON messages(msgid) WHERE msgid <> 0;
-CREATE INDEX messages_thread ON messages(thread);
 CREATE TABLE expunged(folder INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, modseq INTEGER NOT NULL,
   PRIMARY KEY(folder, first, modseq)) WITHOUT ROWID;
 ";

@@ -1,5 +1,5 @@
 //! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2, CONDSTORE's parameter, RFC 7162 §3.1.8, and MAILBOXID, RFC 8474 §4.2):
-//! every number is at hand, nothing is counted.
+//! every number is at hand, nothing is counted, and the messages are read when a command needs them.
 
 use super::action::Action;
 use crate::imap::args::{Args, Parsed};
@@ -9,7 +9,7 @@ use crate::imap::response::Completion;
 use crate::imap::selected::{Access, Selected};
 use crate::imap::session::Session;
 use crate::maildir::{MailboxName, UidSet};
-use crate::store::StoreError;
+use crate::store::{Array, StoreError};
 use std::sync::Arc;
 
 /// `SELECT INBOX`
@@ -60,17 +60,28 @@ fn run(
 ) -> Result<Completion, Completion> {
     let mailboxes = session.account.mailboxes()?;
     let mailbox = mailboxes.named(name).ok_or(StoreError::NoMailbox)?;
-    let view = session.account.array(mailbox)?;
     let recent_from = match access {
         Access::ReadWrite => session.account.claim_recent(mailbox),
         Access::ReadOnly => session.account.recent_from(mailbox),
     };
-    let recent: UidSet =
-        view.iter_from(view.seq_from(recent_from)).map(|(_, entry)| entry.uid).collect();
+    let mut selected = Selected {
+        id: mailbox.id,
+        access,
+        view: Array::default(),
+        unread: Some(mailbox.clone()),
+        recent: UidSet::default(),
+        saved: Arc::default(),
+        keywords: mailboxes.text.clone(),
+    };
+    if recent_from < mailbox.uidnext {
+        selected.load(&session.account)?;
+        let recent = selected.view.iter_from(selected.view.seq_from(recent_from));
+        selected.recent = recent.map(|(_, entry)| entry.uid).collect();
+    }
     let out = &mut session.out;
     write_all(out, &mailboxes.text, access.permanent());
-    out.text("* ").number(view.len()).text(" EXISTS\r\n* ");
-    out.number(recent.len()).text(" RECENT\r\n");
+    out.text("* ").number(mailbox.count).text(" EXISTS\r\n* ");
+    out.number(selected.recent.len()).text(" RECENT\r\n");
     if let Some(first) = mailbox.first_unseen {
         out.text("* OK [UNSEEN ").number(first).text("] First unseen\r\n");
     }
@@ -78,9 +89,7 @@ fn run(
     out.text("* OK [UIDNEXT ").number(mailbox.uidnext.0).text("] Next UID\r\n");
     out.text("* OK [HIGHESTMODSEQ ").number(mailbox.modseq.0).text("] Highest\r\n");
     out.text("* OK [MAILBOXID (").text(&mailbox.id.to_string()).text(")] Its id\r\n");
-    let keywords = mailboxes.text.clone();
-    let (id, saved) = (mailbox.id, Arc::default());
-    session.selected = Some(Selected { id, access, view, recent, saved, keywords });
+    session.selected = Some(selected);
     Ok(match access {
         Access::ReadWrite => Completion::ok("Selected").code("READ-WRITE"),
         Access::ReadOnly => Completion::ok("Selected, to look only").code("READ-ONLY"),
