@@ -15,6 +15,14 @@ pub struct Writer {
     len: usize,
 }
 
+/// Where the writing was.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    outputs: usize,
+    bytes: usize,
+    len: usize,
+}
+
 /// One output has at most this many bytes.
 const OUTPUT_LEN_MAX: usize = 64 * 1024;
 /// A longer text is sent as a literal.
@@ -139,6 +147,25 @@ impl Writer {
         self.ready.iter().any(|output| matches!(output, Output::File { .. }))
     }
 
+    /// Where the writing is.
+    pub fn place(&self) -> Place {
+        Place { outputs: self.ready.len(), bytes: self.bytes.len(), len: self.len }
+    }
+
+    /// Takes back all that was written since; nothing of it may have been sent.
+    pub fn take_back(&mut self, place: Place) {
+        if self.ready.len() > place.outputs {
+            // What waited then begins the first output since.
+            self.ready.truncate(place.outputs + 1);
+            self.bytes = match self.ready.pop_back() {
+                Some(Output::Bytes(bytes)) => bytes,
+                Some(Output::File { .. }) | None => Vec::new(),
+            };
+        }
+        self.bytes.truncate(place.bytes);
+        self.len = place.len;
+    }
+
     /// Appends what another has.
     pub fn append(&mut self, other: &mut Self) {
         if other.ready.is_empty() {
@@ -176,6 +203,8 @@ impl Writer {
 mod tests {
     use super::Writer;
     use crate::base::Output;
+    use std::fs::File;
+    use std::sync::Arc;
 
     fn written(write: impl FnOnce(&mut Writer) -> &mut Writer) -> String {
         let (mut writer, mut all) = (Writer::default(), Vec::new());
@@ -186,6 +215,33 @@ mod tests {
         }
         assert_eq!(writer.len(), 0);
         String::from_utf8(all).unwrap()
+    }
+
+    #[test]
+    fn what_is_taken_back_was_never_written() {
+        let file = Arc::new(File::open("/dev/null").unwrap());
+        let kept = "k".repeat(40_000);
+        for front in ["", "kept", &kept] {
+            for more in [1, 30_000, 200_000] {
+                for with_file in [false, true] {
+                    let mut writer = Writer::default();
+                    let place = writer.text(front).place();
+                    writer.raw(&vec![b'x'; more]);
+                    if with_file {
+                        writer.file(&file, 0..9).raw(&vec![b'y'; more]);
+                    }
+                    writer.take_back(place);
+                    assert_eq!(writer.len(), front.len());
+                    assert_eq!(
+                        written(|w| {
+                            w.append(&mut writer);
+                            w
+                        }),
+                        front
+                    );
+                }
+            }
+        }
     }
 
     #[test]

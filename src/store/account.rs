@@ -103,7 +103,8 @@ impl Account {
         };
         if array.len() != mailbox.count {
             let (count, rows) = (mailbox.count, array.len());
-            let why = format!("{count} messages by the counter of {}, {rows} by the rows", mailbox.name);
+            let why =
+                format!("{count} messages by the counter of {}, {rows} by the rows", mailbox.name);
             self.shared.index_is_damaged(&why);
             return Err(StoreError::IndexDamaged(why.into()));
         }

@@ -120,9 +120,8 @@ impl Core {
     /// Arrays that nobody looks at are given back.
     pub fn rest(&mut self) {
         for id in self.next.ids() {
-            let rests = |mailbox: &Arc<Mailbox>| {
-                mailbox.cell.get().is_some_and(|array| !array.is_shared())
-            };
+            let rests =
+                |mailbox: &Arc<Mailbox>| mailbox.cell.get().is_some_and(|array| !array.is_shared());
             if self.next.get(id).is_some_and(rests)
                 && let Ok(mailbox) = self.next.edit(id)
             {

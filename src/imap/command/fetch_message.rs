@@ -90,25 +90,23 @@ impl Message<'_> {
         walk: &UidSet,
     ) -> Result<usize, StoreError> {
         let found = self.find(need, walk)?;
-        let mut answer = Writer::default();
-        answer.text("* ").number(self.seq).text(" FETCH ");
+        let place = out.place();
+        out.text("* ").number(self.seq).text(" FETCH ");
         let mut wrong = None;
         let told = if need.marked.contains(self.entry.uid) { need.of_marked } else { &[] };
         let told = told.iter().filter(|item| !items.contains(item));
-        answer.list(items.iter().chain(told), |answer, item| {
-            if let Err(error) = self.item(answer, item, &found) {
+        out.list(items.iter().chain(told), |out, item| {
+            if let Err(error) = self.item(out, item, &found) {
                 wrong = Some(error);
             }
-            answer
+            out
         });
-        answer.text("\r\n");
-        match wrong {
-            Some(error) => Err(error),
-            None => {
-                out.append(&mut answer);
-                Ok(usize::from(found.text.is_some()))
-            }
+        out.text("\r\n");
+        if let Some(error) = wrong {
+            out.take_back(place);
+            return Err(error);
         }
+        Ok(usize::from(found.text.is_some()))
     }
 
     fn find(&mut self, need: &Need, walk: &UidSet) -> Result<Found, StoreError> {
