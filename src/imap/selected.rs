@@ -5,7 +5,7 @@ use super::flag_text::{Permanent, Recent, write, write_all};
 use super::response::Completion;
 use super::sequence_set::{NoSuchNumber, Numbers, Resolved, SequenceSet, members};
 use super::writer::Writer;
-use crate::maildir::{AccountText, Flags, MailboxId, Uid, UidSet};
+use crate::maildir::{AccountText, Flags, MailboxId, ModSeq, Uid, UidSet};
 use crate::store::{Account, Array, Differences, Entry, Mailbox, Mailboxes, StoreError};
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub struct Selected {
     pub recent: UidSet,
     /// What `$` means (RFC 5182): of the messages that the client knows.
     pub saved: Arc<UidSet>,
+    /// Everything up to this change has been told.
+    pub told: ModSeq,
     /// The keywords that the client was told.
     pub keywords: Arc<AccountText>,
 }
@@ -58,13 +60,15 @@ pub enum Update {
     Nothing,
 }
 
-/// Whether FETCH responses that nobody asked for carry MODSEQ (RFC 7162 §3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What of RFC 7162 a client knows; each includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Condstore {
-    /// The client has not shown that it knows it.
+    /// Nothing that it has shown.
     Unaware,
-    /// It has.
+    /// FETCH responses that nobody asked for carry MODSEQ (§3.1).
     Aware,
+    /// And what is gone is told as VANISHED (§3.2.3).
+    Qresync,
 }
 
 /// How far the client has been brought up to date.
@@ -111,16 +115,17 @@ impl Selected {
         let newest = account.array(mailbox)?;
         let differences = self.view.differences(&newest);
         if differences == Differences::default() {
+            self.told = mailbox.modseq;
             return Ok(Told::All);
         }
         self.learn_keywords(&mailboxes, out);
         let Differences { gone, mut changed, arrived } = differences;
         let mut told = Told::All;
         if update == Update::Whole && gone.len() > PIECE_MAX {
-            let first: UidSet = gone.iter().take(PIECE_MAX).map(|(_, uid)| *uid).collect();
-            tell_gone(out, gone.get(..PIECE_MAX).unwrap_or_default());
-            self.view.remove(&first);
-            self.forget(&first);
+            let first = gone.get(..PIECE_MAX).unwrap_or_default();
+            let uids = tell_gone(out, first, condstore);
+            self.view.remove(&uids);
+            self.forget(&uids);
             return Ok(Told::Part);
         }
         if changed.len() > PIECE_MAX {
@@ -129,10 +134,10 @@ impl Selected {
         }
         match (update, gone.is_empty()) {
             (Update::Whole, _) | (Update::WithoutExpunges, true) if told == Told::All => {
-                tell_gone(out, &gone);
-                let gone: UidSet = gone.into_iter().map(|(_, uid)| uid).collect();
+                let gone = tell_gone(out, &gone, condstore);
                 self.forget(&gone);
                 self.view = newest.clone();
+                self.told = mailbox.modseq;
             }
             _ => self.merge(&changed, &newest, arrived),
         }
@@ -144,13 +149,17 @@ impl Selected {
                 self.write_flags(out, seq, entry, condstore);
             }
         }
+        if told == Told::All && self.told < mailbox.modseq && condstore == Condstore::Qresync {
+            // The client must not conclude from a MODSEQ above that it knows of older expunges (RFC 7162 §3.2.4, §6).
+            out.text("* OK [HIGHESTMODSEQ ").number(self.told.0).text("] Expunges wait\r\n");
+        }
         Ok(told)
     }
 
     fn forget(&mut self, gone: &UidSet) {
-        self.recent = without(&self.recent, gone);
+        self.recent = self.recent.difference(gone);
         if !gone.is_empty() && !self.saved.is_empty() {
-            self.saved = Arc::new(without(&self.saved, gone));
+            self.saved = Arc::new(self.saved.difference(gone));
         }
     }
 
@@ -226,7 +235,7 @@ impl Selected {
     /// `* 3 FETCH (FLAGS (\Seen))`, with UID and MODSEQ for those who know MODSEQ.
     pub fn write_flags(&self, out: &mut Writer, seq: u32, entry: Entry, condstore: Condstore) {
         out.text("* ").number(seq).text(" FETCH (");
-        if condstore == Condstore::Aware {
+        if condstore >= Condstore::Aware {
             out.text("UID ")
                 .number(entry.uid.0)
                 .text(" MODSEQ (")
@@ -244,16 +253,17 @@ impl Selected {
     }
 }
 
-fn without(set: &UidSet, gone: &UidSet) -> UidSet {
-    if gone.is_empty() || set.is_empty() {
-        return set.clone();
+/// Tells what is gone; returns its UIDs. Each number is what it is when those before it are gone (RFC 3501 §7.4.1).
+fn tell_gone(out: &mut Writer, gone: &[(u32, Uid)], condstore: Condstore) -> UidSet {
+    let uids: UidSet = gone.iter().map(|(_, uid)| *uid).collect();
+    if condstore == Condstore::Qresync {
+        if !uids.is_empty() {
+            out.text("* VANISHED ").text(&uids.to_string()).text("\r\n");
+        }
+        return uids;
     }
-    set.iter().filter(|uid| !gone.contains(*uid)).collect()
-}
-
-/// Each number is what it is when those before it are gone (RFC 3501 §7.4.1).
-fn tell_gone(out: &mut Writer, gone: &[(u32, Uid)]) {
     for (before, (seq, _)) in (0_u32..).zip(gone) {
         out.text("* ").number(seq.saturating_sub(before)).text(" EXPUNGE\r\n");
     }
+    uids
 }

@@ -88,12 +88,8 @@ impl SequenceSet {
         let Form::Ranges(ranges) = &self.0 else { return Ok(saved.clone()) };
         match numbers {
             Numbers::Uid => {
-                let last = view.last().map_or(0, |entry| entry.uid.0);
-                let mut uids = UidSet::default();
-                for (first, last) in merged(ranges, last) {
-                    uids.insert_range(Uid(first)..=Uid(last));
-                }
-                Ok(uids)
+                let last = view.last().map_or(Uid(0), |entry| entry.uid);
+                Ok(self.given_uids(last, saved))
             }
             Numbers::Sequence => {
                 let mut uids = UidSet::default();
@@ -109,6 +105,16 @@ impl SequenceSet {
                 Ok(uids)
             }
         }
+    }
+
+    /// The UIDs that it names, where `*` is this one.
+    pub fn given_uids(&self, last: Uid, saved: &UidSet) -> UidSet {
+        let Form::Ranges(ranges) = &self.0 else { return saved.clone() };
+        let mut uids = UidSet::default();
+        for (first, last) in merged(ranges, last.0) {
+            uids.insert_range(Uid(first)..=Uid(last));
+        }
+        uids
     }
 
     /// The same without a look at each message: it takes no more memory than the text did.

@@ -276,6 +276,10 @@ impl Server {
             Action::Work(job) => {
                 self.go_to(State::Working(Work { tag, job, update, then: Then::End }))
             }
+            Action::WorkByNumber(job) => {
+                let update = Update::WithoutExpunges;
+                self.go_to(State::Working(Work { tag, job, update, then: Then::End }))
+            }
         }
     }
 

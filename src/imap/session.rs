@@ -75,7 +75,7 @@ impl Session {
 
     /// The client has used something of CONDSTORE (RFC 7162 §3.1): from now on it is told MODSEQs.
     pub fn becomes_aware(&mut self) {
-        if self.condstore == Condstore::Aware {
+        if self.condstore >= Condstore::Aware {
             return;
         }
         self.condstore = Condstore::Aware;
@@ -84,6 +84,24 @@ impl Session {
             && let Some(mailbox) = mailboxes.get(selected.id)
         {
             self.out.text("* OK [HIGHESTMODSEQ ").number(mailbox.modseq.0).text("] Highest\r\n");
+        }
+    }
+
+    /// The client has enabled QRESYNC (RFC 7162 §3.2.3).
+    pub fn knows_vanished(&mut self) {
+        self.becomes_aware();
+        self.condstore = Condstore::Qresync;
+    }
+
+    /// An end that tells the highest MODSEQ to who knows QRESYNC: messages went (RFC 7162 §3.2.7). What came before that
+    /// change is told with the end.
+    pub fn with_highest(&mut self, completion: Completion) -> Completion {
+        if self.condstore < Condstore::Qresync {
+            return completion;
+        }
+        match self.opened_mailbox() {
+            Ok((_, mailbox)) => completion.code(format!("HIGHESTMODSEQ {}", mailbox.modseq)),
+            Err(_) => completion,
         }
     }
 }

@@ -94,6 +94,48 @@ impl UidSet {
         self.ranges.iter().flat_map(|&(first, last)| (first..=last).map(Uid))
     }
 
+    /// What is in both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        let mut both = Self::default();
+        let (mut mine, mut theirs) =
+            (self.ranges.iter().peekable(), other.ranges.iter().peekable());
+        while let (Some(&&(first, last)), Some(&&(start, end))) = (mine.peek(), theirs.peek()) {
+            if first.max(start) <= last.min(end) {
+                both.insert_range(Uid(first.max(start))..=Uid(last.min(end)));
+            }
+            if last < end {
+                mine.next()
+            } else {
+                theirs.next()
+            };
+        }
+        both
+    }
+
+    /// What is in this one and not in the other.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Self {
+        let mut rest = Self::default();
+        let mut theirs = other.ranges.iter().copied().peekable();
+        for &(first, last) in &self.ranges {
+            let mut from = Some(first);
+            while let Some(start) = from.filter(|&start| start <= last) {
+                while theirs.next_if(|&(_, end)| end < start).is_some() {}
+                let hole = theirs.peek().copied().filter(|&(begin, _)| begin <= last);
+                let Some((begin, end)) = hole else {
+                    rest.insert_range(Uid(start)..=Uid(last));
+                    break;
+                };
+                if start < begin {
+                    rest.insert_range(Uid(start)..=Uid(begin - 1));
+                }
+                from = end.checked_add(1);
+            }
+        }
+        rest
+    }
+
     /// How many members.
     pub fn len(&self) -> u64 {
         self.ranges.iter().map(|&(first, last)| u64::from(last - first) + 1).sum()
@@ -208,6 +250,20 @@ mod tests {
 
     fn set(text: &str) -> UidSet {
         UidSet::parse(text).unwrap()
+    }
+
+    #[test]
+    fn both_and_only_one() {
+        let (low, high) = (set("1:10,20,30:40"), set("5:7,10:35,4294967295"));
+        assert_eq!(low.intersection(&high), set("5:7,10,20,30:35"));
+        assert_eq!(high.intersection(&low), set("5:7,10,20,30:35"));
+        assert_eq!(low.difference(&high), set("1:4,8:9,36:40"));
+        assert_eq!(high.difference(&low), set("11:19,21:29,4294967295"));
+        let all = set("1:4294967295");
+        assert_eq!(all.difference(&all), UidSet::default());
+        assert_eq!(all.difference(&high), set("1:4,8:9,36:4294967294"));
+        assert_eq!(all.difference(&UidSet::default()), all);
+        assert_eq!(all.intersection(&UidSet::default()), UidSet::default());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::row::{At, Row};
 use super::text::Text;
 use crate::base::{AccountId, Ticket, ticket};
 use crate::mail::{Card, Scanner};
-use crate::maildir::{Dir, MailboxId, Uid, UidSet};
+use crate::maildir::{Dir, MailboxId, ModSeq, Uid, UidSet};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Range;
@@ -109,6 +109,17 @@ impl Account {
             return Err(StoreError::IndexDamaged(why.into()));
         }
         Ok(array)
+    }
+
+    /// The UIDs that were expunged after this change; `None` if that is not known so far back: then any that is not
+    /// there may have been.
+    pub fn expunged_since(
+        &self,
+        mailbox: MailboxId,
+        since: ModSeq,
+    ) -> Result<Option<UidSet>, StoreError> {
+        let asked = self.ask(|pay| Op::Expunged { mailbox, since, pay }).wait();
+        asked.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Marks all messages up to now as seen by a session: those from the returned UID on are `\Recent` to it.

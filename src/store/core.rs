@@ -160,6 +160,25 @@ impl Core {
         Ok(array)
     }
 
+    /// What was expunged after this change; `None` if that is not known so far back.
+    pub fn expunged_since(
+        &self,
+        id: MailboxId,
+        since: ModSeq,
+    ) -> Result<Option<UidSet>, StoreError> {
+        let mailbox = self.next.get(id).ok_or(StoreError::NoMailbox)?;
+        if since < mailbox.known_since {
+            return Ok(None);
+        }
+        let mut uids = self.index.expunged_since(id, since).map_err(StoreError::from)?;
+        let new =
+            |(mailbox, _, modseq): &&(MailboxId, UidSet, ModSeq)| *mailbox == id && *modseq > since;
+        for (_, gone, _) in self.dirty.expunged.iter().filter(new) {
+            gone.ranges().for_each(|(first, last)| uids.insert_range(first..=last));
+        }
+        Ok(Some(uids))
+    }
+
     /// Changes a mailbox's messages.
     pub fn edit_array(
         &mut self,

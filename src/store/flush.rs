@@ -4,6 +4,7 @@ use super::columns::CleanMark;
 use super::core::Core;
 use super::mailbox::Mailbox;
 use super::pending::Dirty;
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,13 +35,14 @@ impl Core {
             pending.settled()
         };
         let rows: Vec<_> = (dirty.folders.iter().chain(settled.keys()))
-            .collect::<std::collections::BTreeSet<_>>()
+            .collect::<BTreeSet<_>>()
             .into_iter()
             .filter_map(|&id| self.next.get(id))
             .map(|mailbox| self.folder_row(mailbox, (0, 0)))
             .collect();
         let generation = self.log.generation();
         let there = |id: &crate::maildir::MailboxId| self.next.get(*id).is_some();
+        let mut pruned = Vec::new();
         let written = self.index.write(|writer| {
             writer.clean_mark(None)?;
             writer.generation(generation)?;
@@ -65,10 +67,20 @@ impl Core {
             for (id, uids, modseq) in dirty.expunged.iter().filter(|(id, ..)| there(id)) {
                 writer.expunged(*id, uids, *modseq)?;
             }
+            for &id in dirty.expunged.iter().map(|(id, ..)| id).collect::<BTreeSet<_>>() {
+                if let Some(known_since) = writer.prune_expunged(id)? {
+                    pruned.push((id, known_since));
+                }
+            }
             Ok(())
         });
         match written {
             Ok(()) => {
+                for (id, known_since) in pruned {
+                    if let Ok(mailbox) = self.next.edit(id) {
+                        mailbox.known_since = known_since;
+                    }
+                }
                 let mut pending =
                     self.common.pending.lock().unwrap_or_else(PoisonError::into_inner);
                 pending.forget_settled();

@@ -2,10 +2,10 @@
 //! never synced for an answer, nothing is removed from the disk because it says so, and when it is lost or damaged it is made anew.
 
 use super::array::Entry;
-use super::columns::{COLUMNS, CleanMark, FolderRow, PLACE_NEW, PLACE_NUL, Sql, number};
+use super::columns::{COLUMNS, CleanMark, FolderRow, PLACE_NEW, PLACE_NUL, Sql, number, signed};
 use super::index_writer::Writer;
 use super::row::{At, Row};
-use crate::maildir::{Flags, MailboxId, MailboxName, ModSeq, Uid, UidValidity, Unique};
+use crate::maildir::{Flags, MailboxId, MailboxName, ModSeq, Uid, UidSet, UidValidity, Unique};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use std::path::{Path, PathBuf};
 
@@ -132,6 +132,20 @@ impl Index {
             })
         })?;
         rows.collect()
+    }
+
+    /// UIDs that were expunged after this change.
+    pub fn expunged_since(&self, mailbox: MailboxId, since: ModSeq) -> Sql<UidSet> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT first, last FROM expunged WHERE folder=(SELECT id FROM folders WHERE mailboxid=?)
+             AND modseq>? ORDER BY first",
+        )?;
+        let mut rows = statement.query(params![mailbox.0.0.cast_signed(), signed(since.0)])?;
+        let mut uids = UidSet::default();
+        while let Some(row) = rows.next()? {
+            uids.insert_range(Uid(row.get(0)?)..=Uid(row.get(1)?));
+        }
+        Ok(uids)
     }
 
     /// Whole rows from `first` to `last`, rising, at most `limit`.

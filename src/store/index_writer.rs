@@ -1,10 +1,15 @@
 //! Writes into `index.db`: all of a change of rows in one transaction.
 
 use super::array::Entry;
-use super::columns::{COLUMNS, CleanMark, FolderRow, PLACE_CUR, PLACE_NEW, PLACE_NUL, Sql, signed};
+use super::columns::{
+    COLUMNS, CleanMark, FolderRow, PLACE_CUR, PLACE_NEW, PLACE_NUL, Sql, number, signed,
+};
 use super::row::{At, Row};
 use crate::maildir::{Flags, MailboxId, ModSeq, Uid, UidSet};
 use rusqlite::{OptionalExtension, Params, Statement, Transaction, params};
+
+/// So many ranges of expunged UIDs a mailbox keeps, of 20 bytes or so each; then half of them goes.
+const EXPUNGED_MAX: i64 = 20_000;
 
 /// A write under way.
 pub struct Writer<'a> {
@@ -146,6 +151,26 @@ impl<'a> Writer<'a> {
             insert.execute(params![folder, first.0, last.0, signed(modseq.0)])?;
         }
         Ok(())
+    }
+
+    /// Forgets the oldest expunges of a mailbox that has very many, and from which change on they are known now.
+    pub fn prune_expunged(&self, mailbox: MailboxId) -> Sql<Option<ModSeq>> {
+        let folder = self.folder_number(mailbox)?;
+        let count: i64 = self
+            .statement("SELECT count(*) FROM expunged WHERE folder=?")?
+            .query_row([folder], |row| row.get(0))?;
+        if count <= EXPUNGED_MAX {
+            return Ok(None);
+        }
+        let known_since: i64 = self
+            .statement(
+                "SELECT modseq FROM expunged WHERE folder=? ORDER BY modseq DESC LIMIT 1 OFFSET ?",
+            )?
+            .query_row([folder, EXPUNGED_MAX / 2], |row| row.get(0))?;
+        let old = "DELETE FROM expunged WHERE folder=? AND modseq<=?";
+        self.run(old, [folder, known_since])?;
+        self.run("UPDATE folders SET known_since=? WHERE id=?", [known_since, folder])?;
+        Ok(Some(ModSeq(number(known_since))))
     }
 
     /// Sets the mark of an orderly stop, or takes it away.

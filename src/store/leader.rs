@@ -271,6 +271,9 @@ impl Shared {
                     core.commit(std::mem::take(&mut group), out);
                 }
                 Op::Load { mailbox, pay } => pay.keep(core.load(mailbox)),
+                Op::Expunged { mailbox, since, pay } => {
+                    pay.keep(core.expunged_since(mailbox, since));
+                }
                 Op::Look { mailbox, pay } => {
                     core.commit(std::mem::take(&mut group), out);
                     let result = self.look_now(core, &mut group, mailbox);
@@ -369,6 +372,7 @@ fn refuse(op: Op, error: &StoreError) {
         Op::Expunge { pay, .. } => pay.keep(Err(error)),
         Op::Transfer { pay, .. } => pay.keep(Err(error)),
         Op::Load { pay, .. } => pay.keep(Err(error)),
+        Op::Expunged { pay, .. } => pay.keep(Err(error)),
         Op::Mailbox { pay, .. } | Op::Settle { pay } | Op::Close { pay } => pay.keep(Err(error)),
         Op::Look { pay, .. } => {
             if let Some(pay) = pay {

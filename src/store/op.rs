@@ -165,6 +165,12 @@ pub(super) enum Op {
         mailbox: MailboxId,
         pay: Pay<Array>,
     },
+    /// What was expunged after a change; `None` if that is not known any more.
+    Expunged {
+        mailbox: MailboxId,
+        since: ModSeq,
+        pay: Pay<Option<UidSet>>,
+    },
     /// Another program may have been in this mailbox; `None`: anywhere.
     Look {
         mailbox: Option<MailboxId>,

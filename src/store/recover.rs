@@ -65,7 +65,11 @@ impl Core {
         for mailbox in &mailboxes {
             let survey = surveys.remove(&mailbox.id).unwrap_or_default();
             let known = known_rows.remove(&mailbox.id).unwrap_or_default();
-            self.recover_mailbox(mailbox, survey, known, modseq)?;
+            // UIDs that the index never heard of: a client may have seen what is not there any more.
+            let unheard = rows
+                .get(&mailbox.id)
+                .map(|row| UidSet::range(row.uidnext, Uid(mailbox.uidnext.0.saturating_sub(1))));
+            self.recover_mailbox(mailbox, survey, known, &unheard.unwrap_or_default(), modseq)?;
         }
         self.begin_generation_now()
     }
@@ -84,9 +88,12 @@ impl Core {
         mailbox: &Mailbox,
         survey: Survey,
         mut known: BTreeMap<Uid, Row>,
+        unheard: &UidSet,
         modseq: ModSeq,
     ) -> Result<(), StoreError> {
         let folders = self.folders(mailbox.id)?;
+        let there = survey.placed.keys().copied().collect();
+        let mut expunged = unheard.difference(&there);
         let mut rows = Vec::with_capacity(survey.placed.len());
         let mut broken = false;
         for (uid, found) in survey.placed {
@@ -112,6 +119,7 @@ impl Core {
             self.sync_all(&BTreeSet::from([mailbox.id]))?;
         }
         let missing: UidSet = known.keys().copied().collect();
+        missing.ranges().for_each(|(first, last)| expunged.insert_range(first..=last));
         let next = self.next.edit(mailbox.id)?;
         next.modseq = modseq;
         let flags = |row: &Row| row.flags.contains(Flags::SEEN);
@@ -135,9 +143,8 @@ impl Core {
                 writer.messages(id, &rows)?;
                 if !missing.is_empty() {
                     writer.remove(id, &missing)?;
-                    writer.expunged(id, &missing, modseq)?;
                 }
-                Ok(())
+                writer.expunged(id, &expunged, modseq)
             })
             .map_err(StoreError::from)?;
         drop(rows);

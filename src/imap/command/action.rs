@@ -24,4 +24,6 @@ pub enum Action {
     Idle,
     /// Work on the account; after a login only.
     Work(Job),
+    /// The same, when the command names messages by number: no expunge is told with its end.
+    WorkByNumber(Job),
 }

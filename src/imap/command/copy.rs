@@ -80,7 +80,7 @@ fn finish(session: &mut Session, done: &Transferred, way: Way) -> Completion {
         Way::Copy => completion.code(code),
         Way::Move => {
             session.out.text("* OK [").text(&code).text("] Moved\r\n");
-            completion
+            session.with_highest(completion)
         }
     }
 }

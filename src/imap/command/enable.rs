@@ -1,26 +1,39 @@
-//! ENABLE (RFC 5161): the client turns on what changes our answers. CONDSTORE is all there is of that kind.
+//! ENABLE (RFC 5161): the client turns on what changes our answers. What we do not know is passed over.
 
 use super::action::Action;
 use crate::imap::args::{Args, Parsed};
 use crate::imap::job::Next;
 use crate::imap::response::Completion;
+use crate::imap::session::Session;
+
+type Enable = fn(&mut Session);
+
+/// What can be turned on, and by what.
+const EXTENSIONS: [(&str, Enable); 2] = [
+    // RFC 7162 §3.1.8, §3.2.3
+    ("CONDSTORE", Session::becomes_aware),
+    ("QRESYNC", Session::knows_vanished),
+];
 
 /// `ENABLE CONDSTORE`
 pub fn read(args: &mut Args<'_>) -> Parsed<Action> {
-    let mut condstore = false;
+    let mut asked = Vec::new();
     args.space()?;
     loop {
-        condstore |= args.atom()?.eq_ignore_ascii_case("CONDSTORE");
+        asked.push(args.atom()?.to_ascii_uppercase());
         if !args.eat(b' ') {
             break;
         }
     }
     args.end()?;
     Ok(Action::Work(Box::new(move |session| {
-        session.out.text(if condstore { "* ENABLED CONDSTORE\r\n" } else { "* ENABLED\r\n" });
-        if condstore {
-            session.becomes_aware();
+        let known = EXTENSIONS.iter().filter(|(name, _)| asked.iter().any(|word| word == name));
+        session.out.text("* ENABLED");
+        for (name, _) in known.clone() {
+            session.out.text(" ").text(name);
         }
+        session.out.text("\r\n");
+        known.for_each(|(_, enable)| enable(session));
         Next::Done(Completion::ok("Enabled"))
     })))
 }

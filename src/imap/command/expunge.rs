@@ -41,8 +41,12 @@ fn run(session: &mut Session, set: Option<&SequenceSet>) -> Next {
         Err(refused) => return Next::Done(refused),
     };
     let request = ExpungeRequest { mailbox: selected.id, uids, only: Flags::DELETED, cause };
-    when_done(session.account.expunge(request), |_, gone| {
+    when_done(session.account.expunge(request), |session, gone| {
         // The EXPUNGE responses come with all other news of the mailbox.
-        Next::Done(gone.map_or_else(Completion::from, |_| Completion::ok("Expunged")))
+        Next::Done(match gone {
+            Ok(gone) if gone.is_empty() => Completion::ok("Nothing was to be expunged"),
+            Ok(_) => session.with_highest(Completion::ok("Expunged")),
+            Err(error) => error.into(),
+        })
     })
 }

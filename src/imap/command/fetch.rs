@@ -1,13 +1,14 @@
-//! FETCH (RFC 3501 §6.4.5, CHANGEDSINCE of RFC 7162 §3.1.4.1): answered in pieces, each from one look at the index.
+//! FETCH (RFC 3501 §6.4.5, CHANGEDSINCE and VANISHED of RFC 7162 §3.1.4.1, §3.2.6): answered in pieces, each from one look at the index.
 
 use super::action::Action;
 use super::fetch_item::{Item, Seen, read_items};
 use super::fetch_message::{Message, Need};
+use super::resync::{vanished, write_vanished};
 use crate::imap::args::{Args, Parsed};
 use crate::imap::job::{Job, Next, when_done};
-use crate::imap::response::Completion;
+use crate::imap::response::{Completion, Status};
 use crate::imap::rows::Rows;
-use crate::imap::selected::Access;
+use crate::imap::selected::{Access, Condstore};
 use crate::imap::sequence_set::{Numbers, SequenceSet, members};
 use crate::imap::session::Session;
 use crate::maildir::{Flags, ModSeq, Uid, UidSet};
@@ -35,10 +36,16 @@ fn read_fetch(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
     let set = args.sequence_set()?;
     args.space()?;
     let mut items = read_items(args)?;
-    let mut changed_since = None;
+    let (mut changed_since, mut tells_vanished) = (None, false);
     args.modifiers(|args| {
+        if numbers == Numbers::Uid && args.word("VANISHED") {
+            tells_vanished = true;
+            return Ok(());
+        }
         if !args.word("CHANGEDSINCE") {
-            return Err(Completion::bad("FETCH has the modifier CHANGEDSINCE only"));
+            return Err(Completion::bad(
+                "FETCH has the modifier CHANGEDSINCE, UID FETCH VANISHED too",
+            ));
         }
         args.space()?;
         // Quirk(iOS 16.5): sends 0, which the grammar has not.
@@ -46,6 +53,9 @@ fn read_fetch(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
         Ok(())
     })?;
     args.end()?;
+    if tells_vanished && changed_since.is_none() {
+        return Err(Completion::bad("VANISHED needs CHANGEDSINCE beside it"));
+    }
     if changed_since.is_some() && !items.contains(&Item::ModSeq) {
         items.push(Item::ModSeq);
     }
@@ -53,8 +63,40 @@ fn read_fetch(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
         items.insert(0, Item::Uid);
     }
     Ok(Action::Work(Box::new(move |session| {
+        if tells_vanished && let Err(refused) = tell_vanished(session, &set, changed_since) {
+            return Next::Done(refused);
+        }
         begin(session, &set, numbers, items, changed_since).unwrap_or_else(Next::Done)
     })))
+}
+
+/// What went comes before the FETCH responses (RFC 7162 §3.2.6). `*` is here the last UID that was ever given, so that `1:*`
+/// tells that the last message went.
+fn tell_vanished(
+    session: &mut Session,
+    set: &SequenceSet,
+    since: Option<ModSeq>,
+) -> Result<(), Completion> {
+    if session.condstore < Condstore::Qresync {
+        return Err(Completion::bad("ENABLE QRESYNC comes first"));
+    }
+    session.opened()?;
+    let Session { selected: Some(selected), account, out, .. } = session else { return Ok(()) };
+    let asked = set.given_uids(Uid(u32::MAX), &selected.saved);
+    let gone = vanished(account, selected, &asked, since.unwrap_or_default(), Uid(0))?;
+    write_vanished(out, &gone);
+    Ok(())
+}
+
+/// Tells UID, flags and MODSEQ of those of `asked` that changed after `since`, and ends like this.
+pub fn tell_changed(session: &mut Session, asked: &UidSet, since: ModSeq, end: Completion) -> Next {
+    let Some(selected) = &session.selected else { return Next::Done(end) };
+    let changed = selected.view.within(asked).filter(|entry| entry.modseq > since);
+    let uids = changed.map(|entry| entry.uid).collect();
+    let items: Arc<[Item]> = [Item::Uid, Item::Flags, Item::ModSeq].into();
+    let need = Need::of(&items, session.condstore);
+    let (rows, numbers, next) = (Rows::default(), Numbers::Uid, Uid(1));
+    go_on(session, Fetch { items, need, uids, next, seen: Marking::Not, rows, numbers, end })
 }
 
 /// What is left to be fetched.
@@ -67,8 +109,8 @@ struct Fetch {
     seen: Marking,
     rows: Rows,
     numbers: Numbers,
-    /// What the client is told at the end if a message could not be had.
-    refused: Option<Completion>,
+    /// What the client is told at the end; `NO` if a message could not be had.
+    end: Completion,
 }
 
 /// Whether the messages become `\Seen`.
@@ -116,7 +158,7 @@ fn begin(
             seen,
             rows: Rows::default(),
             numbers,
-            refused: None,
+            end: Completion::ok("Fetched"),
         },
     ))
 }
@@ -213,12 +255,14 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
             Err(StoreError::NoMessage) if fetch.numbers == Numbers::Uid => {}
             Err(StoreError::NoMessage) => {
                 let gone = Completion::no("Some of the messages are gone").code("EXPUNGEISSUED");
-                fetch.refused.get_or_insert(gone);
+                if fetch.end.status == Status::Ok {
+                    fetch.end = gone;
+                }
             }
             Err(error) => {
                 log::error!("service=imap uid={} not fetched: {error}", entry.uid);
                 let text = "Some of the messages cannot be read; see the server's log";
-                fetch.refused = Some(Completion::no(text).code("SERVERBUG"));
+                fetch.end = Completion::no(text).code("SERVERBUG");
             }
         }
     }
@@ -228,6 +272,6 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
             let job: Job = Box::new(move |session| go_on(session, fetch));
             Next::More(job)
         }
-        None => Next::Done(fetch.refused.unwrap_or(Completion::ok("Fetched"))),
+        None => Next::Done(fetch.end),
     })
 }

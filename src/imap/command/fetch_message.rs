@@ -46,7 +46,7 @@ impl Need {
         let depth = items.iter().map(depth).max().unwrap_or(Depth::Memory);
         let of_marked: &[Item] = match condstore {
             Condstore::Unaware => &[Item::Flags],
-            Condstore::Aware => &[Item::Uid, Item::ModSeq, Item::Flags],
+            Condstore::Aware | Condstore::Qresync => &[Item::Uid, Item::ModSeq, Item::Flags],
         };
         Self { depth, marked: UidSet::default(), of_marked }
     }

@@ -25,6 +25,7 @@ mod logout;
 mod namespace;
 mod noop;
 mod rename;
+mod resync;
 mod search;
 mod search_answer;
 mod search_key;

@@ -38,12 +38,13 @@ fn read_search(args: &mut Args<'_>, numbers: Numbers) -> Parsed<Action> {
         }
         Err(malformed) => return Err(malformed),
     };
-    Ok(Action::Work(Box::new(move |session| {
-        match begin(session, &key, numbers, returns.clone()) {
-            Ok(search) => go_on(session, search),
-            Err(refused) => failed(session, returns.as_ref(), refused),
-        }
-    })))
+    let by_number = key.names_numbers();
+    let job: Job = Box::new(move |session| match begin(session, &key, numbers, returns.clone()) {
+        Ok(search) => go_on(session, search),
+        Err(refused) => failed(session, returns.as_ref(), refused),
+    });
+    // RFC 7162 §3.2.10.2: a UID SEARCH too.
+    Ok(if by_number { Action::WorkByNumber(job) } else { Action::Work(job) })
 }
 
 /// RFC 5182 §2.1: what is answered with NO leaves nothing in `$`, what is answered with BAD leaves it alone.

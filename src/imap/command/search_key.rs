@@ -331,11 +331,19 @@ impl Key {
 
     /// Does it ask for MODSEQ anywhere?
     pub fn asks_mod_seq(&self) -> bool {
+        self.has(|key| matches!(key, Self::ModSeq(_)))
+    }
+
+    /// Does it name messages by number anywhere?
+    pub fn names_numbers(&self) -> bool {
+        self.has(|key| matches!(key, Self::Set(_, Numbers::Sequence)))
+    }
+
+    fn has(&self, wanted: fn(&Self) -> bool) -> bool {
         match self {
-            Self::And(keys) | Self::Or(keys) => keys.iter().any(Self::asks_mod_seq),
-            Self::Not(key) => key.asks_mod_seq(),
-            Self::ModSeq(_) => true,
-            _ => false,
+            Self::And(keys) | Self::Or(keys) => keys.iter().any(|key| key.has(wanted)),
+            Self::Not(key) => key.has(wanted),
+            key => wanted(key),
         }
     }
 }

@@ -1,12 +1,14 @@
-//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2, CONDSTORE's parameter, RFC 7162 §3.1.8, and MAILBOXID, RFC 8474 §4.2):
+//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2, the parameters of RFC 7162 §3.1.8, §3.2.5, and MAILBOXID, RFC 8474 §4.2):
 //! every number is at hand, nothing is counted, and the messages are read when a command needs them.
 
 use super::action::Action;
+use super::fetch::tell_changed;
+use super::resync::{Resync, vanished, write_vanished};
 use crate::imap::args::{Args, Parsed};
 use crate::imap::flag_text::write_all;
 use crate::imap::job::Next;
 use crate::imap::response::Completion;
-use crate::imap::selected::{Access, Selected};
+use crate::imap::selected::{Access, Condstore, Selected};
 use crate::imap::session::Session;
 use crate::maildir::{MailboxName, UidSet};
 use crate::store::{Array, StoreError};
@@ -26,14 +28,17 @@ fn read(args: &mut Args<'_>, access: Access) -> Parsed<Action> {
     args.space()?;
     // RFC 3501 §6.3.1: a SELECT that fails leaves no mailbox selected, one with such a name too.
     let name = args.mailbox();
-    let mut condstore = false;
+    let (mut condstore, mut resync) = (false, None);
     args.modifiers(|args| {
-        condstore = true;
         if args.word("CONDSTORE") {
-            Ok(())
+            condstore = true;
+        } else if args.word("QRESYNC") {
+            args.space()?;
+            resync = Some(Resync::read(args)?);
         } else {
-            Err(Completion::bad("SELECT has the parameter CONDSTORE only"))
+            return Err(Completion::bad("SELECT has the parameters CONDSTORE and QRESYNC only"));
         }
+        Ok(())
     })?;
     args.end()?;
     if let Err(error) = &name
@@ -42,6 +47,9 @@ fn read(args: &mut Args<'_>, access: Access) -> Parsed<Action> {
         return Err(error.clone());
     }
     Ok(Action::Work(Box::new(move |session| {
+        if resync.is_some() && session.condstore < Condstore::Qresync {
+            return Next::Done(Completion::bad("ENABLE QRESYNC comes first"));
+        }
         if session.selected.take().is_some() {
             // RFC 7162 §3.2.11: what comes behind it is of no mailbox, or of the next one.
             session.out.text("* OK [CLOSED] Closed, nothing expunged\r\n");
@@ -49,7 +57,8 @@ fn read(args: &mut Args<'_>, access: Access) -> Parsed<Action> {
         if condstore {
             session.becomes_aware();
         }
-        Next::from(name.and_then(|name| run(session, &name, access)))
+        name.and_then(|name| run(session, &name, access, resync.as_ref()))
+            .unwrap_or_else(Next::Done)
     })))
 }
 
@@ -57,7 +66,8 @@ fn run(
     session: &mut Session,
     name: &MailboxName,
     access: Access,
-) -> Result<Completion, Completion> {
+    resync: Option<&Resync>,
+) -> Result<Next, Completion> {
     let mailboxes = session.account.mailboxes()?;
     let mailbox = mailboxes.named(name).ok_or(StoreError::NoMailbox)?;
     let recent_from = match access {
@@ -70,6 +80,7 @@ fn run(
         view: Array::default(),
         unread: Some(mailbox.clone()),
         recent: UidSet::default(),
+        told: mailbox.modseq,
         saved: Arc::default(),
         keywords: mailboxes.text.clone(),
     };
@@ -89,9 +100,17 @@ fn run(
     out.text("* OK [UIDNEXT ").number(mailbox.uidnext.0).text("] Next UID\r\n");
     out.text("* OK [HIGHESTMODSEQ ").number(mailbox.modseq.0).text("] Highest\r\n");
     out.text("* OK [MAILBOXID (").text(&mailbox.id.to_string()).text(")] Its id\r\n");
-    session.selected = Some(selected);
-    Ok(match access {
+    let selected = session.selected.insert(selected);
+    let end = match access {
         Access::ReadWrite => Completion::ok("Selected").code("READ-WRITE"),
         Access::ReadOnly => Completion::ok("Selected, to look only").code("READ-ONLY"),
-    })
+    };
+    let Some(resync) = resync.filter(|resync| resync.validity == mailbox.validity) else {
+        return Ok(Next::Done(end));
+    };
+    selected.load(&session.account)?;
+    let (asked, known_to) = (resync.asked(), resync.known_to(&selected.view));
+    let gone = vanished(&session.account, selected, &asked, resync.since, known_to)?;
+    write_vanished(&mut session.out, &gone);
+    Ok(tell_changed(session, &asked, resync.since, end))
 }

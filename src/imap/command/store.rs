@@ -129,8 +129,10 @@ fn finish(
             match (store.answering, *condstore) {
                 _ if stored.modified.contains(now.uid) => Telling::Explained,
                 (Answering::Flags, _) => Telling::Told,
-                (Answering::Silent, Condstore::Aware) if surprising => Telling::Explained,
-                (Answering::Silent, Condstore::Aware)
+                (Answering::Silent, Condstore::Aware | Condstore::Qresync) if surprising => {
+                    Telling::Explained
+                }
+                (Answering::Silent, Condstore::Aware | Condstore::Qresync)
                     if before != now || store.unchanged_since.is_some() =>
                 {
                     Telling::Told
@@ -254,14 +256,14 @@ fn answer(session: &mut Session, mut answer: Answer) -> Next {
             break;
         }
         out.text("* ").number(seq).text(" FETCH (");
-        if answer.numbers == Numbers::Uid || *condstore == Condstore::Aware {
+        if answer.numbers == Numbers::Uid || *condstore >= Condstore::Aware {
             out.text("UID ").number(entry.uid.0).text(" ");
         }
-        if *condstore == Condstore::Aware {
+        if *condstore >= Condstore::Aware {
             out.text("MODSEQ (").number(entry.modseq.0).text(")");
         }
         if answer.form == Form::Flags || answer.explained.contains(entry.uid) {
-            out.text(if *condstore == Condstore::Aware { " FLAGS " } else { "FLAGS " });
+            out.text(if *condstore >= Condstore::Aware { " FLAGS " } else { "FLAGS " });
             selected.write_flag_list(out, entry.uid, entry.flags);
         }
         out.text(")\r\n");

@@ -121,6 +121,7 @@ const OTHERS: &[&str] = &[
     "CHILDREN",
     "SPECIAL-USE",
     "CONDSTORE",
+    "QRESYNC",
     // RFC 8438, RFC 8474, RFC 8514, RFC 5032
     "STATUS=SIZE",
     "OBJECTID",
