@@ -56,7 +56,7 @@ pub enum Update {
     Whole,
     /// All but expunges: FETCH, STORE and SEARCH by sequence numbers (RFC 3501 §7.4.1).
     WithoutExpunges,
-    /// Nothing: the command has not ended.
+    /// Nothing: the command has not ended, or has told a state by itself.
     Nothing,
 }
 

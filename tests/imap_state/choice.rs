@@ -10,6 +10,10 @@ impl Model {
     /// Any command that fits where the session is.
     pub fn choose(&mut self) {
         let at = self.random.below(NAMES.len());
+        if self.commands == 1 && self.random.one_in(2) {
+            self.aware = true;
+            return self.begin(Kind::Other, false, Vec::new(), "ENABLE QRESYNC");
+        }
         if self.opened.is_none() || self.random.one_in(25) {
             let read_only = self.random.one_in(4);
             return self.select(at, read_only);
@@ -53,6 +57,7 @@ impl Model {
             17 => self.begin(Kind::Idle, false, Vec::new(), "IDLE"),
             18 if self.random.one_in(4) => {
                 let word = if self.random.one_in(2) { "CLOSE" } else { "UNSELECT" };
+                self.keep();
                 self.begin(Kind::Leave, false, Vec::new(), word);
             }
             18 => {

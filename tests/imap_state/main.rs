@@ -1,7 +1,8 @@
 //! Several IMAP sessions at once on one account, each with a model of what its client may conclude from what it was
-//! told (RFC 3501 §5.2, §7.4.1; RFC 7162 §3.1): no answer contradicts it, and in the end all agree with a session that
+//! told (RFC 3501 §5.2, §7.4.1; RFC 7162 §3.1, §3.2): no answer contradicts it, and in the end all agree with a session that
 //! begins afresh, also after a restart. Half of the runs take turns at random on one thread, half have a thread each.
-//! `IMAP_STATE_SECONDS=600` runs longer, `IMAP_STATE_SEED=7` begins with that seed.
+//! `IMAP_STATE_SECONDS=600` runs longer, `IMAP_STATE_SESSIONS=20` with more of them, `IMAP_STATE_SEED=7` begins with that
+//! seed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod choice;
@@ -19,8 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Sessions at once, and commands of each.
-const SESSIONS: usize = 4;
+/// Commands of each session.
 const COMMANDS: usize = 120;
 /// The mailboxes that they work on.
 const NAMES: [&str; 2] = ["INBOX", "Other"];
@@ -88,11 +88,11 @@ fn run(seed: u64) {
     account.change_mailboxes(request, Cause::Own).wait().unwrap().unwrap();
     let on_one_thread = seed.is_multiple_of(2);
     let shared = Arc::new(Shared::default());
-    let mut models: Vec<Model> = (0..SESSIONS)
+    let mut models: Vec<Model> = (0..number("IMAP_STATE_SESSIONS").unwrap_or(4))
         .map(|at| {
             let random =
-                Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (at as u64 + 1) << 32 | 1);
-            Model::new(Client::new(&account, at as u64 + 1), shared.clone(), random)
+                Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (at + 1) << 32 | 1);
+            Model::new(Client::new(&account, at + 1), shared.clone(), random)
         })
         .collect();
     if on_one_thread {
@@ -115,7 +115,6 @@ fn run(seed: u64) {
             assert_eq!(known, fresh[at], "session {} differs from a fresh one", model.number);
         }
     }
-    drop(models);
     shared.check_end(&fresh);
     store.close();
     drop(account);
@@ -125,8 +124,33 @@ fn run(seed: u64) {
     for at in 0..NAMES.len() {
         assert_eq!(afresh(&account, &shared, at), fresh[at], "{} after a restart", NAMES[at]);
     }
+    come_back(&mut models, &account, &fresh);
+    store.close();
+    drop(account);
+    drop(store);
+    std::fs::remove_file(data.join("accounts/1/index.db")).unwrap();
+    let store = Store::new(&data);
+    let account = store.account(AccountId(1));
+    come_back(&mut models, &account, &fresh);
+    drop(models);
     store.close();
     std::fs::remove_dir_all(&data).unwrap();
+}
+
+/// Clients that know QRESYNC connect again, and make their mailboxes of what they kept and what they are told now.
+fn come_back(models: &mut [Model], account: &Account, fresh: &[Vec<Known>]) {
+    for model in models.iter_mut().filter(|model| model.resyncs) {
+        model.come_back(Client::new(account, model.number));
+        for (at, name) in NAMES.iter().enumerate() {
+            model.look_only(at);
+            model.settle();
+            let known = model.known().unwrap().1;
+            let of = |known: &[Known]| -> Vec<_> {
+                known.iter().map(|known| (known.uid, known.flags.clone())).collect()
+            };
+            assert_eq!(of(&known), of(&fresh[at]), "session {} back in {name}", model.number);
+        }
+    }
 }
 
 /// One piece of work at a time, of one session or another: the same seed does the same.

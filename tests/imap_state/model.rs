@@ -4,7 +4,7 @@ use super::client::{Client, Progress};
 use super::response::{Value, next, numbers};
 use super::shared::{Flags, Known, Shared};
 use super::{NAMES, Random};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 #[derive(Clone, Debug, Default)]
@@ -14,8 +14,21 @@ pub struct Message {
     modseq: Option<u64>,
 }
 
+/// What a client that knows QRESYNC keeps of a mailbox while it is elsewhere.
+struct Cache {
+    validity: u64,
+    /// It knows all changes up to this one.
+    synced: u64,
+    messages: BTreeMap<u32, Message>,
+}
+
 pub struct Opened {
     at: usize,
+    validity: u64,
+    /// Up to which change it knows all (RFC 7162 §6), and what it was told since the last completion.
+    synced: u64,
+    highest_told: Option<u64>,
+    modseq_told: u64,
     pub read_only: bool,
     pub messages: Vec<Message>,
     /// HIGHESTMODSEQ and UIDNEXT when it was opened.
@@ -67,6 +80,17 @@ pub struct Command {
     content: Vec<u8>,
 }
 
+impl Command {
+    /// RFC 3501 §7.4.1, RFC 7162 §3.2.10.2
+    fn forbids_expunges(&self) -> bool {
+        let by_kind = matches!(
+            self.kind,
+            Kind::Flags | Kind::Bodies | Kind::Store { .. } | Kind::Search
+        );
+        by_kind && !self.by_uid
+    }
+}
+
 pub struct Model {
     pub client: Client,
     pub number: u64,
@@ -76,6 +100,9 @@ pub struct Model {
     pub aware: bool,
     pub opened: Option<Opened>,
     pub command: Option<Command>,
+    /// QRESYNC is enabled.
+    pub resyncs: bool,
+    caches: [Option<Cache>; NAMES.len()],
     /// Others must have expunged these: what we were told fits nothing else.
     suspects: BTreeSet<u32>,
     tags: usize,
@@ -102,6 +129,8 @@ impl Model {
             aware: false,
             opened: None,
             command: None,
+            resyncs: false,
+            caches: [const { None }; NAMES.len()],
             suspects: BTreeSet::new(),
             tags: 0,
             log: Vec::new(),
@@ -229,7 +258,14 @@ impl Model {
 
     pub fn select(&mut self, at: usize, read_only: bool) {
         let word = if read_only { "EXAMINE" } else { "SELECT" };
-        let parameter = if self.random.one_in(3) { " (CONDSTORE)" } else { "" };
+        self.keep();
+        let parameter = match &self.caches[at] {
+            Some(cache) if self.resyncs => {
+                format!(" (QRESYNC ({} {}))", cache.validity, cache.synced)
+            }
+            _ if self.random.one_in(3) => " (CONDSTORE)".to_owned(),
+            _ => String::new(),
+        };
         let text = format!("{word} {}{parameter}", NAMES[at]);
         self.begin(Kind::Select { at, read_only }, false, Vec::new(), &text);
         if self.opened.is_none() {
@@ -239,8 +275,77 @@ impl Model {
 
     fn open(&mut self, at: usize, read_only: bool) {
         self.suspects.clear();
-        let (messages, instance) = (Vec::new(), self.shared.id());
-        self.opened = Some(Opened { at, read_only, messages, highest: 0, uidnext: 0, instance });
+        self.opened = Some(Opened {
+            at,
+            validity: 0,
+            synced: 0,
+            highest_told: None,
+            modseq_told: 0,
+            read_only,
+            messages: Vec::new(),
+            highest: 0,
+            uidnext: 0,
+            instance: self.shared.id(),
+        });
+    }
+
+    /// Remembers the mailbox that is open, if it is known whole.
+    pub fn keep(&mut self) {
+        let Some(opened) = self.opened.as_ref().filter(|_| self.resyncs) else { return };
+        let known = |m: &&Message| m.uid.is_some() && m.flags.is_some() && m.modseq.is_some();
+        let messages: BTreeMap<u32, Message> =
+            opened.messages.iter().filter(known).map(|m| (m.uid.unwrap(), m.clone())).collect();
+        let whole = messages.len() == opened.messages.len() && self.suspects.is_empty();
+        let (validity, synced) = (opened.validity, opened.synced);
+        self.caches[opened.at] = whole.then_some(Cache { validity, synced, messages });
+    }
+
+    /// The connection was lost: on the next one.
+    pub fn come_back(&mut self, client: Client) {
+        self.heard();
+        self.keep();
+        (self.client, self.opened, self.command) = (client, None, None);
+        self.begin(Kind::Other, false, Vec::new(), "ENABLE QRESYNC");
+        self.finish();
+    }
+
+    /// What was kept, and what SELECT told of what happened since, make the mailbox.
+    fn resynced(&mut self) {
+        let opened = self.opened.as_mut().unwrap();
+        let cache = self.caches[opened.at].take().unwrap();
+        let (kept, there) = (cache.messages.len(), opened.messages.len());
+        assert!(kept <= there, "{kept} are kept, {there} are there");
+        for (message, (uid, kept)) in opened.messages.iter_mut().zip(cache.messages) {
+            assert_eq!(*message.uid.get_or_insert(uid), uid, "something went and was not told");
+            message.flags = message.flags.take().or(kept.flags);
+            message.modseq = message.modseq.max(kept.modseq);
+        }
+    }
+
+    /// UIDs that are gone, in a mailbox that is open or in one that is being opened.
+    fn vanished(&mut self, values: &[Value]) {
+        assert!(self.resyncs, "VANISHED to who does not know it");
+        let command = self.command.as_ref().expect("VANISHED between commands");
+        if let Value::List(words) = &values[0] {
+            assert_eq!(words[0].atom(), "EARLIER");
+            let Kind::Select { at, .. } = command.kind else { panic!("EARLIER in {}", command.text) };
+            let cache = self.caches[at].as_mut().unwrap();
+            for uid in numbers(values[1].atom()) {
+                cache.messages.remove(&uid);
+                self.shared.gone((at, uid));
+            }
+            return;
+        }
+        assert!(!command.forbids_expunges(), "VANISHED within {}", command.text);
+        let opened = self.opened.as_mut().expect("VANISHED without a mailbox");
+        for uid in numbers(values[0].atom()) {
+            let known = opened.messages.iter().position(|m| m.uid == Some(uid));
+            let unknown = || opened.messages.iter().rposition(|m| m.uid.is_none());
+            let at = known.or_else(unknown).unwrap_or_else(|| panic!("{uid} was not there"));
+            opened.messages.remove(at);
+            self.suspects.remove(&uid);
+            self.shared.gone((opened.at, uid));
+        }
     }
 
     /// Takes in what the server has said.
@@ -260,7 +365,11 @@ impl Model {
                 (_, Ok(number)) => self.numbered(number, values),
                 ("SEARCH", _) => self.found(&values[2..]),
                 ("OK", _) => self.code(values[2].atom()),
-                ("FLAGS" | "STATUS" | "ENABLED", _) => {}
+                ("VANISHED", _) => self.vanished(&values[2..]),
+                ("ENABLED", _) => {
+                    self.resyncs |= values[2..].iter().any(|value| value.atom() == "QRESYNC");
+                }
+                ("FLAGS" | "STATUS", _) => {}
                 (other, _) => panic!("{other}"),
             },
             tag => {
@@ -284,11 +393,8 @@ impl Model {
             "RECENT" => assert!(number <= len),
             "EXPUNGE" => {
                 let command = self.command.as_ref().expect("EXPUNGE between commands");
-                let by_number = matches!(
-                    command.kind,
-                    Kind::Flags | Kind::Bodies | Kind::Store { .. } | Kind::Search
-                ) && !command.by_uid;
-                assert!(!by_number, "EXPUNGE within {}", command.text);
+                assert!(!command.forbids_expunges(), "EXPUNGE within {}", command.text);
+                assert!(!self.resyncs, "EXPUNGE to who knows VANISHED");
                 assert!((1..=len).contains(&number));
                 if let Some(uid) = opened.messages.remove(number - 1).uid {
                     self.suspects.remove(&uid);
@@ -327,6 +433,7 @@ impl Model {
         if let Some(modseq) = item("MODSEQ") {
             let modseq: u64 = modseq.list()[0].atom().parse().unwrap();
             assert!(message.modseq.is_none_or(|known| known <= modseq), "MODSEQ falls");
+            opened.modseq_told = opened.modseq_told.max(modseq);
             message.modseq = Some(modseq);
         } else if item("FLAGS").is_some() {
             assert!(!self.aware, "flags without MODSEQ");
@@ -386,9 +493,12 @@ impl Model {
             }
             ("HIGHESTMODSEQ", rest) => {
                 if let Some(opened) = &mut self.opened {
-                    opened.highest = opened.highest.max(rest.parse().unwrap());
+                    let told = rest.parse().unwrap();
+                    opened.highest = opened.highest.max(told);
+                    opened.highest_told = Some(told);
                 }
             }
+            ("UIDVALIDITY", rest) => self.opened.as_mut().unwrap().validity = rest.parse().unwrap(),
             ("UIDNEXT", rest) => self.opened.as_mut().unwrap().uidnext = rest.parse().unwrap(),
             _ => {}
         }
@@ -423,6 +533,14 @@ impl Model {
             _ => "OK",
         };
         assert_eq!(status, expected, "{}", command.text);
+        if code.starts_with("[HIGHESTMODSEQ ") {
+            self.code(code);
+        }
+        if let Some(opened) = &mut self.opened {
+            let highest = opened.synced.max(opened.modseq_told);
+            opened.synced = opened.highest_told.take().unwrap_or(highest);
+            opened.modseq_told = 0;
+        }
         let code = code.trim_start_matches('[').trim_end_matches(']');
         let unanswered =
             command.named.iter().copied().filter(|uid| !command.answered.contains(uid));
@@ -445,6 +563,7 @@ impl Model {
             Kind::Flags | Kind::Bodies => self.suspects.extend(unanswered),
             Kind::Store { silent: false } if !read_only => self.suspects.extend(unanswered),
             Kind::Leave => self.opened = None,
+            Kind::Select { .. } if command.text.contains("QRESYNC") => self.resynced(),
             _ => {}
         }
         // A suspect that was expunged within this command is none.

@@ -48,7 +48,7 @@ const fn row(
     Row { name, when, update, announces, read }
 }
 
-use Update::{Whole, WithoutExpunges};
+use Update::{Nothing, Whole, WithoutExpunges};
 use When::{AfterLogin, Always, BeforeLogin, Selected};
 
 /// All commands.
@@ -63,8 +63,9 @@ pub const ROWS: &[Row] = &[
     row("AUTHENTICATE", BeforeLogin, Whole, None, authenticate::read),
     row("LOGIN", BeforeLogin, Whole, None, login::read),
     // RFC 3501 §6.3
-    row("SELECT", AfterLogin, Whole, None, select::read_select),
-    row("EXAMINE", AfterLogin, Whole, None, select::read_examine),
+    // What happens to the mailbox after the moment that they tell of is told with the next command.
+    row("SELECT", AfterLogin, Nothing, None, select::read_select),
+    row("EXAMINE", AfterLogin, Nothing, None, select::read_examine),
     // With RFC 6154.
     row("CREATE", AfterLogin, Whole, Some("CREATE-SPECIAL-USE"), create::read),
     row("DELETE", AfterLogin, Whole, None, delete::read),
