@@ -111,6 +111,12 @@ impl Account {
         Ok(array)
     }
 
+    /// Waits until what is being done has been published: rows go a moment before the messages do.
+    pub fn wait_until_published(&self, mailbox: &Mailbox) {
+        // The committer answers when it has finished what came before; an error is none of ours.
+        let _ = self.ask(|pay| Op::Load { mailbox: mailbox.id, pay }).wait();
+    }
+
     /// The UIDs that were expunged after this change; `None` if that is not known so far back: then any that is not
     /// there may have been.
     pub fn expunged_since(

@@ -88,13 +88,13 @@ fn run(seed: u64) {
     account.change_mailboxes(request, Cause::Own).wait().unwrap().unwrap();
     let on_one_thread = seed.is_multiple_of(2);
     let shared = Arc::new(Shared::default());
-    let mut models: Vec<Model> = (0..number("IMAP_STATE_SESSIONS").unwrap_or(4))
-        .map(|at| {
-            let random =
-                Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (at + 1) << 32 | 1);
-            Model::new(Client::new(&account, at + 1), shared.clone(), random)
-        })
-        .collect();
+    let mut models: Vec<Model> =
+        (0..number("IMAP_STATE_SESSIONS").unwrap_or(if seed % 8 == 3 { 20 } else { 4 }))
+            .map(|at| {
+                let random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (at + 1) << 32 | 1);
+                Model::new(Client::new(&account, at + 1), shared.clone(), random)
+            })
+            .collect();
     if on_one_thread {
         take_turns(&mut models, &mut Random(seed | 1 << 40));
     } else {

@@ -83,10 +83,8 @@ pub struct Command {
 impl Command {
     /// RFC 3501 §7.4.1, RFC 7162 §3.2.10.2
     fn forbids_expunges(&self) -> bool {
-        let by_kind = matches!(
-            self.kind,
-            Kind::Flags | Kind::Bodies | Kind::Store { .. } | Kind::Search
-        );
+        let by_kind =
+            matches!(self.kind, Kind::Flags | Kind::Bodies | Kind::Store { .. } | Kind::Search);
         by_kind && !self.by_uid
     }
 }
@@ -328,7 +326,9 @@ impl Model {
         let command = self.command.as_ref().expect("VANISHED between commands");
         if let Value::List(words) = &values[0] {
             assert_eq!(words[0].atom(), "EARLIER");
-            let Kind::Select { at, .. } = command.kind else { panic!("EARLIER in {}", command.text) };
+            let Kind::Select { at, .. } = command.kind else {
+                panic!("EARLIER in {}", command.text)
+            };
             let cache = self.caches[at].as_mut().unwrap();
             for uid in numbers(values[1].atom()) {
                 cache.messages.remove(&uid);
@@ -340,7 +340,12 @@ impl Model {
         let opened = self.opened.as_mut().expect("VANISHED without a mailbox");
         for uid in numbers(values[0].atom()) {
             let known = opened.messages.iter().position(|m| m.uid == Some(uid));
-            let unknown = || opened.messages.iter().rposition(|m| m.uid.is_none());
+            // One whose UID the client has not asked for yet stands where this one fits.
+            let unknown = || {
+                let below = |m: &Message| m.uid.is_some_and(|known| known < uid);
+                let from = opened.messages.iter().rposition(below).map_or(0, |at| at + 1);
+                opened.messages.get(from).filter(|m| m.uid.is_none()).map(|_| from)
+            };
             let at = known.or_else(unknown).unwrap_or_else(|| panic!("{uid} was not there"));
             opened.messages.remove(at);
             self.suspects.remove(&uid);
@@ -419,8 +424,16 @@ impl Model {
             let uid: u32 = uid.atom().parse().unwrap();
             let before = opened.messages[..index].iter().rev().find_map(|m| m.uid);
             let after = opened.messages[index + 1..].iter().find_map(|m| m.uid);
-            assert!(before.is_none_or(|before| before < uid), "UIDs fall");
-            assert!(after.is_none_or(|after| uid < after), "UIDs fall");
+            assert!(
+                before.is_none_or(|before| before < uid),
+                "UIDs fall in session {}: {before:?} {uid} {after:?}",
+                self.number
+            );
+            assert!(
+                after.is_none_or(|after| uid < after),
+                "UIDs fall in session {}: {before:?} {uid} {after:?}",
+                self.number
+            );
             let known = *opened.messages[index].uid.get_or_insert(uid);
             assert_eq!(known, uid, "a number has become another message");
         }

@@ -232,7 +232,7 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
         Marking::Not => Uid(u32::MAX),
         Marking::UpTo(last) => last,
     };
-    let (mut count, mut files, mut next) = (0, 0, None);
+    let (mut count, mut files, mut next, mut missed) = (0, 0, None, false);
     for (seq, entry) in members(&selected.view, &fetch.uids, fetch.next) {
         let much = count == PIECE_MAX && fetch.need.asks_the_disk();
         if much || files >= FILES_MAX || out.is_full() || entry.uid > marked_to {
@@ -252,8 +252,9 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
             Ok(opened) => files += opened,
             // What another session expunged in the meantime cannot be had (RFC 2180 §4.1.2). A UID that is not there is
             // no fault of anybody's (RFC 3501 §6.4.8).
-            Err(StoreError::NoMessage) if fetch.numbers == Numbers::Uid => {}
+            Err(StoreError::NoMessage) if fetch.numbers == Numbers::Uid => missed = true,
             Err(StoreError::NoMessage) => {
+                missed = true;
                 let gone = Completion::no("Some of the messages are gone").code("EXPUNGEISSUED");
                 if fetch.end.status == Status::Ok {
                     fetch.end = gone;
@@ -265,6 +266,10 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
                 fetch.end = Completion::no(text).code("SERVERBUG");
             }
         }
+    }
+    if missed {
+        // So that the end of this command tells that it is gone.
+        account.wait_until_published(&mailbox);
     }
     Ok(match next {
         Some(uid) => {

@@ -124,8 +124,9 @@ fn go_on(session: &mut Session, mut search: Search) -> Next {
             Ok(true) => search.found.insert(entry.uid),
             Ok(false) => {}
             Err(Stop::Pause) => return later(search, entry.uid),
-            // It is gone, and the client will be told.
-            Err(Stop::Failed(StoreError::NoMessage | StoreError::NoMailbox)) => {}
+            // It is gone, and the end of this command or of the next one will tell.
+            Err(Stop::Failed(StoreError::NoMessage)) => account.wait_until_published(&mailbox),
+            Err(Stop::Failed(StoreError::NoMailbox)) => {}
             Err(Stop::Failed(error)) => {
                 refused = Some(error.into());
                 break;
