@@ -1,9 +1,10 @@
-//! IMAP4rev1 (RFC 3501) with the extensions that `command/table.rs` announces: the server's machine, its table of
+//! IMAP4rev1 (RFC 3501) and IMAP4rev2 (RFC 9051) with the extensions that `command/table.rs` announces: the server's machine, its table of
 //! commands, and the work of each command on the store.
 
 mod args;
 mod ask;
 mod command;
+mod dialect;
 mod entry;
 mod flag_text;
 mod framing;

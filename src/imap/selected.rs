@@ -1,6 +1,7 @@
 //! The mailbox that a session has open, as its client knows it (RFC 3501 §5.2, §7.4.1): a version of the array that is
 //! brought up to date only when the protocol allows it to be told.
 
+use super::dialect::{Condstore, Dialect, Revision};
 use super::flag_text::{Permanent, Recent, write, write_all};
 use super::response::Completion;
 use super::sequence_set::{NoSuchNumber, Numbers, Resolved, SequenceSet, members};
@@ -60,17 +61,6 @@ pub enum Update {
     Nothing,
 }
 
-/// What of RFC 7162 a client knows; each includes those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Condstore {
-    /// Nothing that it has shown.
-    Unaware,
-    /// FETCH responses that nobody asked for carry MODSEQ (§3.1).
-    Aware,
-    /// And what is gone is told as VANISHED (§3.2.3).
-    Qresync,
-}
-
 /// How far the client has been brought up to date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
@@ -101,7 +91,7 @@ impl Selected {
         account: &Account,
         out: &mut Writer,
         update: Update,
-        condstore: Condstore,
+        dialect: Dialect,
     ) -> Result<Told, StoreError> {
         if update == Update::Nothing {
             return Ok(Told::All);
@@ -123,7 +113,7 @@ impl Selected {
         let mut told = Told::All;
         if update == Update::Whole && gone.len() > PIECE_MAX {
             let first = gone.get(..PIECE_MAX).unwrap_or_default();
-            let uids = tell_gone(out, first, condstore);
+            let uids = tell_gone(out, first, dialect.condstore);
             self.view.remove(&uids);
             self.forget(&uids);
             return Ok(Told::Part);
@@ -134,7 +124,7 @@ impl Selected {
         }
         match (update, gone.is_empty()) {
             (Update::Whole, _) | (Update::WithoutExpunges, true) if told == Told::All => {
-                let gone = tell_gone(out, &gone, condstore);
+                let gone = tell_gone(out, &gone, dialect.condstore);
                 self.forget(&gone);
                 self.view = newest.clone();
                 self.told = mailbox.modseq;
@@ -142,14 +132,17 @@ impl Selected {
             _ => self.merge(&changed, &newest, arrived),
         }
         if arrived > 0 {
-            self.tell_arrived(account, mailbox, out);
+            self.tell_arrived(account, mailbox, out, dialect.revision);
         }
         for entry in changed {
             if let Some((seq, entry)) = self.view.find(entry.uid) {
-                self.write_flags(out, seq, entry, condstore);
+                self.write_flags(out, seq, entry, dialect);
             }
         }
-        if told == Told::All && self.told < mailbox.modseq && condstore == Condstore::Qresync {
+        if told == Told::All
+            && self.told < mailbox.modseq
+            && dialect.condstore == Condstore::Qresync
+        {
             // The client must not conclude from a MODSEQ above that it knows of older expunges (RFC 7162 §3.2.4, §6).
             out.text("* OK [HIGHESTMODSEQ ").number(self.told.0).text("] Expunges wait\r\n");
         }
@@ -175,18 +168,27 @@ impl Selected {
         newest.iter_from(first).for_each(|(_, entry)| self.view.push(entry));
     }
 
-    fn tell_arrived(&mut self, account: &Account, mailbox: &Mailbox, out: &mut Writer) {
+    fn tell_arrived(
+        &mut self,
+        account: &Account,
+        mailbox: &Mailbox,
+        out: &mut Writer,
+        revision: Revision,
+    ) {
         let from = match self.access {
             Access::ReadWrite => account.claim_recent(mailbox),
             Access::ReadOnly => account.recent_from(mailbox),
         };
+        out.text("* ").number(self.view.len()).text(" EXISTS\r\n");
+        if revision == Revision::Rev2 {
+            return;
+        }
         for (_, entry) in self.view.iter_from(self.view.seq_from(from)) {
             if !self.recent.contains(entry.uid) {
                 self.recent.insert(entry.uid);
             }
         }
-        out.text("* ").number(self.view.len()).text(" EXISTS\r\n* ");
-        out.number(self.recent.len()).text(" RECENT\r\n");
+        out.text("* ").number(self.recent.len()).text(" RECENT\r\n");
     }
 
     /// New keywords are told before a message shows one.
@@ -232,15 +234,14 @@ impl Selected {
         write(out, flags, self.recent(uid), &self.keywords);
     }
 
-    /// `* 3 FETCH (FLAGS (\Seen))`, with UID and MODSEQ for those who know MODSEQ.
-    pub fn write_flags(&self, out: &mut Writer, seq: u32, entry: Entry, condstore: Condstore) {
+    /// `* 3 FETCH (FLAGS (\Seen))`, with UID and MODSEQ for those who know them.
+    pub fn write_flags(&self, out: &mut Writer, seq: u32, entry: Entry, dialect: Dialect) {
         out.text("* ").number(seq).text(" FETCH (");
-        if condstore >= Condstore::Aware {
-            out.text("UID ")
-                .number(entry.uid.0)
-                .text(" MODSEQ (")
-                .number(entry.modseq.0)
-                .text(") ");
+        if dialect.tells_uid() {
+            out.text("UID ").number(entry.uid.0).text(" ");
+        }
+        if dialect.condstore >= Condstore::Aware {
+            out.text("MODSEQ (").number(entry.modseq.0).text(") ");
         }
         out.text("FLAGS ");
         self.write_flag_list(out, entry.uid, entry.flags);

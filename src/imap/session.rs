@@ -1,11 +1,13 @@
 //! What a session has once somebody has logged in. It goes to the store's threads with each command's work and comes
 //! back with what is to be sent.
 
+use super::dialect::{Condstore, Dialect, Revision};
 use super::response::Completion;
-use super::selected::{Condstore, Selected, Told, Update};
+use super::selected::{Selected, Told, Update};
 use super::upload::Upload;
 use super::writer::Writer;
 use crate::base::Timestamp;
+use crate::maildir::UidSet;
 use crate::store::{Account, Cause, Mailbox, Mailboxes, StoreError};
 use std::sync::Arc;
 
@@ -24,8 +26,8 @@ pub struct Session {
     pub out: Writer,
     /// The open mailbox.
     pub selected: Option<Selected>,
-    /// Does the client know MODSEQ?
-    pub condstore: Condstore,
+    /// How the client is spoken to.
+    pub dialect: Dialect,
     /// Messages that come in by one APPEND; the last may not be whole.
     pub uploads: Vec<Upload>,
 }
@@ -40,7 +42,7 @@ impl Session {
             now: Timestamp::default(),
             out: Writer::default(),
             selected: None,
-            condstore: Condstore::Unaware,
+            dialect: Dialect::default(),
             uploads: Vec::new(),
         }
     }
@@ -68,17 +70,17 @@ impl Session {
     /// Brings the client up to date with the open mailbox.
     pub fn sync(&mut self, update: Update) -> Result<Told, StoreError> {
         match &mut self.selected {
-            Some(selected) => selected.sync(&self.account, &mut self.out, update, self.condstore),
+            Some(selected) => selected.sync(&self.account, &mut self.out, update, self.dialect),
             None => Ok(Told::All),
         }
     }
 
     /// The client has used something of CONDSTORE (RFC 7162 §3.1): from now on it is told MODSEQs.
     pub fn becomes_aware(&mut self) {
-        if self.condstore >= Condstore::Aware {
+        if self.dialect.condstore >= Condstore::Aware {
             return;
         }
-        self.condstore = Condstore::Aware;
+        self.dialect.condstore = Condstore::Aware;
         if let Some(selected) = &self.selected
             && let Ok(mailboxes) = self.account.mailboxes()
             && let Some(mailbox) = mailboxes.get(selected.id)
@@ -90,13 +92,21 @@ impl Session {
     /// The client has enabled QRESYNC (RFC 7162 §3.2.3).
     pub fn knows_vanished(&mut self) {
         self.becomes_aware();
-        self.condstore = Condstore::Qresync;
+        self.dialect.condstore = Condstore::Qresync;
+    }
+
+    /// The client has enabled IMAP4rev2.
+    pub fn speaks_rev2(&mut self) {
+        self.dialect.revision = Revision::Rev2;
+        if let Some(selected) = &mut self.selected {
+            selected.recent = UidSet::default();
+        }
     }
 
     /// An end that tells the highest MODSEQ to who knows QRESYNC: messages went (RFC 7162 §3.2.7). What came before that
     /// change is told with the end.
     pub fn with_highest(&mut self, completion: Completion) -> Completion {
-        if self.condstore < Condstore::Qresync {
+        if self.dialect.condstore < Condstore::Qresync {
             return completion;
         }
         match self.opened_mailbox() {

@@ -5,10 +5,11 @@ use super::fetch_item::{Item, Seen, read_items};
 use super::fetch_message::{Message, Need};
 use super::resync::{vanished, write_vanished};
 use crate::imap::args::{Args, Parsed};
+use crate::imap::dialect::Condstore;
 use crate::imap::job::{Job, Next, when_done};
 use crate::imap::response::{Completion, Status};
 use crate::imap::rows::Rows;
-use crate::imap::selected::{Access, Condstore};
+use crate::imap::selected::Access;
 use crate::imap::sequence_set::{Numbers, SequenceSet, members};
 use crate::imap::session::Session;
 use crate::maildir::{Flags, ModSeq, Uid, UidSet};
@@ -77,7 +78,7 @@ fn tell_vanished(
     set: &SequenceSet,
     since: Option<ModSeq>,
 ) -> Result<(), Completion> {
-    if session.condstore < Condstore::Qresync {
+    if session.dialect.condstore < Condstore::Qresync {
         return Err(Completion::bad("ENABLE QRESYNC comes first"));
     }
     session.opened()?;
@@ -94,7 +95,7 @@ pub fn tell_changed(session: &mut Session, asked: &UidSet, since: ModSeq, end: C
     let changed = selected.view.within(asked).filter(|entry| entry.modseq > since);
     let uids = changed.map(|entry| entry.uid).collect();
     let items: Arc<[Item]> = [Item::Uid, Item::Flags, Item::ModSeq].into();
-    let need = Need::of(&items, session.condstore);
+    let need = Need::of(&items, session.dialect);
     let (rows, numbers, next) = (Rows::default(), Numbers::Uid, Uid(1));
     go_on(session, Fetch { items, need, uids, next, seen: Marking::Not, rows, numbers, end })
 }
@@ -146,7 +147,7 @@ fn begin(
     } else {
         Marking::Not
     };
-    let need = Need::of(&items, session.condstore);
+    let need = Need::of(&items, session.dialect);
     let items = items.into();
     Ok(go_on(
         session,

@@ -3,9 +3,10 @@
 
 use super::fetch_item::{Item, Section, What};
 use crate::base::Timestamp;
+use crate::imap::dialect::{Condstore, Dialect};
 use crate::imap::object_id::{email_id, thread_id};
 use crate::imap::rows::Rows;
-use crate::imap::selected::{Condstore, Selected};
+use crate::imap::selected::Selected;
 use crate::imap::structure::{Form, write_envelope, write_structure};
 use crate::imap::writer::Writer;
 use crate::mail::header::{HEADER_LEN_MAX, select};
@@ -35,7 +36,7 @@ pub struct Need {
 
 impl Need {
     /// For these items; who knows MODSEQ is told the new one with the new flags (RFC 7162 §3.1, §3.2.4).
-    pub fn of(items: &[Item], condstore: Condstore) -> Self {
+    pub fn of(items: &[Item], dialect: Dialect) -> Self {
         let depth = |item: &Item| match item {
             Item::Flags | Item::Uid | Item::ModSeq => Depth::Memory,
             Item::InternalDate | Item::Size => Depth::Row,
@@ -44,7 +45,8 @@ impl Need {
             Item::Section(_) => Depth::Text,
         };
         let depth = items.iter().map(depth).max().unwrap_or(Depth::Memory);
-        let of_marked: &[Item] = match condstore {
+        let of_marked: &[Item] = match dialect.condstore {
+            Condstore::Unaware if dialect.tells_uid() => &[Item::Uid, Item::Flags],
             Condstore::Unaware => &[Item::Flags],
             Condstore::Aware | Condstore::Qresync => &[Item::Uid, Item::ModSeq, Item::Flags],
         };

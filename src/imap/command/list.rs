@@ -1,7 +1,7 @@
 //! LIST in its plain form and LSUB (RFC 3501 §6.3.8, §6.3.9), with CHILDREN (RFC 3348) and the special uses (RFC 6154) on every answer.
 
 use super::action::Action;
-use super::list_answer::{ancestors, use_attribute, write};
+use super::list_answer::{ancestors, children_attribute, use_attribute, write};
 use super::list_extended;
 use super::list_option::{Form, Request};
 use crate::imap::args::{Args, Parsed};
@@ -140,7 +140,7 @@ fn tell(out: &mut Writer, kind: Kind, mailboxes: &Mailboxes, name: &MailboxName,
     };
     let nothing = is == Is::Above || (mailboxes.named(name).is_none() && kind == Kind::List);
     let has_children = is == Is::Above || mailboxes.has_children(name);
-    let children = if has_children { "\\HasChildren" } else { "\\HasNoChildren" };
+    let children = children_attribute(has_children);
     let attributes = nothing.then_some("\\Noselect").into_iter().chain([children]);
     write(out, word, attributes.chain(use_attribute(mailboxes, name)), name);
     out.text("\r\n");

@@ -2,7 +2,7 @@
 
 use crate::imap::writer::Writer;
 use crate::maildir::{MailboxName, Role};
-use crate::store::Mailboxes;
+use crate::store::{Mailbox, Mailboxes};
 
 /// The levels above a name, the nearest first.
 pub fn ancestors(name: &MailboxName) -> impl Iterator<Item = MailboxName> {
@@ -24,4 +24,17 @@ pub fn write<'a>(
     out.text("* ").text(word).text(" ");
     out.list(attributes, |out, attribute| out.text(attribute));
     out.text(" \"/\" ").string(name.utf7().as_bytes());
+}
+
+/// The whole line of a mailbox.
+pub fn write_mailbox(out: &mut Writer, mailboxes: &Mailboxes, mailbox: &Mailbox) {
+    let children = children_attribute(mailboxes.has_children(&mailbox.name));
+    let role = mailbox.role.map(Role::attribute);
+    write(out, "LIST", [children].into_iter().chain(role), &mailbox.name);
+    out.text("\r\n");
+}
+
+/// Whether there are mailboxes below (RFC 3348).
+pub const fn children_attribute(has_children: bool) -> &'static str {
+    if has_children { "\\HasChildren" } else { "\\HasNoChildren" }
 }

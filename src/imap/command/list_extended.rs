@@ -2,7 +2,7 @@
 //! above others that do not. The client wrote the patterns, so what they cost is counted, and others have the thread
 //! now and then.
 
-use super::list_answer::{ancestors, use_attribute, write};
+use super::list_answer::{ancestors, children_attribute, use_attribute, write};
 use super::list_option::{Request, Return, Select};
 use crate::imap::job::{Job, Next};
 use crate::imap::list_pattern::{Fit, ListPattern};
@@ -160,8 +160,7 @@ impl Listing {
 
     fn attributes(&self, name: &MailboxName) -> impl Iterator<Item = &'static str> {
         let missing = self.mailboxes.named(name).is_none().then_some("\\NonExistent");
-        let children =
-            if self.mailboxes.has_children(name) { "\\HasChildren" } else { "\\HasNoChildren" };
+        let children = children_attribute(self.mailboxes.has_children(name));
         let told = self.selects.contains(&Select::Subscribed)
             || self.returns.iter().any(|option| matches!(option, Return::Subscribed));
         let subscribed =

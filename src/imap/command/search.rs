@@ -7,6 +7,7 @@ use super::search_key::{self, Key};
 use super::search_return::{Return, Returns};
 use super::search_trial::{Candidate, Progress, Stop, Trial};
 use crate::imap::args::{Args, Parsed};
+use crate::imap::dialect::Revision;
 use crate::imap::job::{Job, Next};
 use crate::imap::response::{Completion, Status};
 use crate::imap::rows::Rows;
@@ -82,6 +83,8 @@ fn begin(
     if asks_mod_seq {
         session.becomes_aware();
     }
+    let rev2 = session.dialect.revision == Revision::Rev2;
+    let returns = returns.or_else(|| rev2.then(Returns::all));
     let (mailboxes, _) = session.opened_mailbox()?;
     let now = session.now;
     let selected = session.opened()?;

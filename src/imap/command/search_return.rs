@@ -55,6 +55,11 @@ impl Returns {
         Ok(Some(returns))
     }
 
+    /// What a SEARCH without RETURN returns where it is answered by ESEARCH (RFC 9051 §6.4.4).
+    pub fn all() -> Self {
+        Self(vec![Return::All])
+    }
+
     /// Is this among them?
     pub fn wants(&self, option: Return) -> bool {
         self.0.contains(&option)

@@ -1,14 +1,17 @@
-//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2, the parameters of RFC 7162 §3.1.8, §3.2.5, and MAILBOXID, RFC 8474 §4.2):
+//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2, the parameters of RFC 7162 §3.1.8, §3.2.5, and MAILBOXID, RFC 8474 §4.2; RFC 9051
+//! §6.3.2, §6.3.3):
 //! every number is at hand, nothing is counted, and the messages are read when a command needs them.
 
 use super::action::Action;
 use super::fetch::tell_changed;
+use super::list_answer::write_mailbox;
 use super::resync::{Resync, vanished, write_vanished};
 use crate::imap::args::{Args, Parsed};
+use crate::imap::dialect::{Condstore, Revision};
 use crate::imap::flag_text::write_all;
 use crate::imap::job::Next;
 use crate::imap::response::Completion;
-use crate::imap::selected::{Access, Condstore, Selected};
+use crate::imap::selected::{Access, Selected};
 use crate::imap::session::Session;
 use crate::maildir::{MailboxName, UidSet};
 use crate::store::{Array, StoreError};
@@ -47,7 +50,7 @@ fn read(args: &mut Args<'_>, access: Access) -> Parsed<Action> {
         return Err(error.clone());
     }
     Ok(Action::Work(Box::new(move |session| {
-        if resync.is_some() && session.condstore < Condstore::Qresync {
+        if resync.is_some() && session.dialect.condstore < Condstore::Qresync {
             return Next::Done(Completion::bad("ENABLE QRESYNC comes first"));
         }
         if session.selected.take().is_some() {
@@ -84,16 +87,21 @@ fn run(
         saved: Arc::default(),
         keywords: mailboxes.text.clone(),
     };
-    if recent_from < mailbox.uidnext {
+    let rev1 = session.dialect.revision == Revision::Rev1;
+    if rev1 && recent_from < mailbox.uidnext {
         selected.load(&session.account)?;
         let recent = selected.view.iter_from(selected.view.seq_from(recent_from));
         selected.recent = recent.map(|(_, entry)| entry.uid).collect();
     }
     let out = &mut session.out;
     write_all(out, &mailboxes.text, access.permanent());
-    out.text("* ").number(mailbox.count).text(" EXISTS\r\n* ");
-    out.number(selected.recent.len()).text(" RECENT\r\n");
-    if let Some(first) = mailbox.first_unseen {
+    out.text("* ").number(mailbox.count).text(" EXISTS\r\n");
+    if rev1 {
+        out.text("* ").number(selected.recent.len()).text(" RECENT\r\n");
+    } else {
+        write_mailbox(out, &mailboxes, mailbox);
+    }
+    if let Some(first) = mailbox.first_unseen.filter(|_| rev1) {
         out.text("* OK [UNSEEN ").number(first).text("] First unseen\r\n");
     }
     out.text("* OK [UIDVALIDITY ").number(mailbox.validity.0).text("] UIDs are valid\r\n");

@@ -2,10 +2,11 @@
 
 use super::action::Action;
 use crate::imap::args::{Args, Parsed};
+use crate::imap::dialect::Condstore;
 use crate::imap::flag_text::FlagNames;
 use crate::imap::job::{Job, Next, when_done};
 use crate::imap::response::Completion;
-use crate::imap::selected::{Access, Condstore, Selected};
+use crate::imap::selected::{Access, Selected};
 use crate::imap::sequence_set::{Numbers, SequenceSet, members};
 use crate::imap::session::Session;
 use crate::maildir::{FlagEdit, Flags, ModSeq, Uid, UidSet};
@@ -112,7 +113,7 @@ fn finish(
 ) -> Result<Next, Completion> {
     let (mailboxes, mailbox) = session.opened_mailbox()?;
     let newest = session.account.array(&mailbox)?;
-    let Session { selected: Some(selected), out, condstore, .. } = session else {
+    let Session { selected: Some(selected), out, dialect, .. } = session else {
         return Err(Completion::bad("No mailbox is selected"));
     };
     let keywords = store.names.keywords.iter().filter_map(|name| mailboxes.text.keyword(name));
@@ -126,7 +127,7 @@ fn finish(
     let Outcome { known, told, explained, gone } =
         Outcome::of(selected, &newest, uids, |before, now| {
             let surprising = result(before) != now.flags;
-            match (store.answering, *condstore) {
+            match (store.answering, dialect.condstore) {
                 _ if stored.modified.contains(now.uid) => Telling::Explained,
                 (Answering::Flags, _) => Telling::Told,
                 (Answering::Silent, Condstore::Aware | Condstore::Qresync) if surprising => {
@@ -246,7 +247,7 @@ struct Answer {
 }
 
 fn answer(session: &mut Session, mut answer: Answer) -> Next {
-    let Session { selected: Some(selected), out, condstore, .. } = session else {
+    let Session { selected: Some(selected), out, dialect, .. } = session else {
         return Next::Done(answer.completion);
     };
     let mut next = None;
@@ -256,14 +257,14 @@ fn answer(session: &mut Session, mut answer: Answer) -> Next {
             break;
         }
         out.text("* ").number(seq).text(" FETCH (");
-        if answer.numbers == Numbers::Uid || *condstore >= Condstore::Aware {
+        if answer.numbers == Numbers::Uid || dialect.tells_uid() {
             out.text("UID ").number(entry.uid.0).text(" ");
         }
-        if *condstore >= Condstore::Aware {
+        if dialect.condstore >= Condstore::Aware {
             out.text("MODSEQ (").number(entry.modseq.0).text(")");
         }
         if answer.form == Form::Flags || answer.explained.contains(entry.uid) {
-            out.text(if *condstore >= Condstore::Aware { " FLAGS " } else { "FLAGS " });
+            out.text(if dialect.condstore >= Condstore::Aware { " FLAGS " } else { "FLAGS " });
             selected.write_flag_list(out, entry.uid, entry.flags);
         }
         out.text(")\r\n");
