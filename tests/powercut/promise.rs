@@ -1,11 +1,11 @@
 //! What must be there after a power cut, by the trace up to that moment: everything that was acknowledged; of what was
 //! only asked for, all or nothing; no number that was shown is ever given again or lower.
 
-use super::load::open;
+use super::load::{id, open};
 use super::world::{Line, Message, Op, Outcome, ShownBox, What, World, date, text, worker_of};
 use pillarbox::base::Timestamp;
-use pillarbox::maildir::{Flags, Uid};
-use pillarbox::store::{Account, Cause, Placement, Store, Target};
+use pillarbox::maildir::{Flags, ModSeq, Uid};
+use pillarbox::store::{Account, Cause, Placement, Store, StoreError, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -19,6 +19,8 @@ pub struct Promise {
     refused: BTreeSet<String>,
     /// The highest numbers that each mailbox showed.
     shown: BTreeMap<u64, ShownBox>,
+    /// Messages that somebody wanted gone: mailbox, UID, and a HIGHESTMODSEQ that was shown before.
+    parted: Vec<(u64, u32, u64)>,
 }
 
 impl Promise {
@@ -37,6 +39,9 @@ impl Promise {
         match what {
             What::Begin(op) => {
                 self.worlds.entry(worker).or_default();
+                let (mailbox, uids) = op.parts_with();
+                let before = self.shown.get(&mailbox).map_or(0, |shown| shown.modseq);
+                self.parted.extend(uids.iter().map(|&uid| (mailbox, uid, before)));
                 self.open.insert(worker, op);
             }
             What::Done(outcome, shown) => {
@@ -160,7 +165,29 @@ impl Promise {
                 ));
             }
         }
+        self.check_vanished(account, &messages)?;
         Ok(messages)
+    }
+
+    /// A client that knew a message and comes back with the HIGHESTMODSEQ of then is told that it is gone (RFC 7162
+    /// §3.2.5).
+    fn check_vanished(&self, account: &Account, messages: &[Message]) -> Result<(), String> {
+        let there: BTreeSet<(u64, u32)> = messages.iter().map(|m| (m.mailbox, m.uid)).collect();
+        for &(mailbox, uid, since) in &self.parted {
+            if there.contains(&(mailbox, uid)) {
+                continue;
+            }
+            match account.expunged_since(id(mailbox), ModSeq(since)) {
+                Ok(Some(told)) if !told.contains(Uid(uid)) => {
+                    return Err(format!(
+                        "UID {uid} of {mailbox:x} is gone, and who knew it at {since} is not told"
+                    ));
+                }
+                Ok(_) | Err(StoreError::NoMailbox) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Ok(())
     }
 
     fn check_worker(

@@ -86,6 +86,17 @@ pub enum Op {
 }
 
 impl Op {
+    /// The mailbox and the UIDs that are there no more when it is done.
+    pub fn parts_with(&self) -> (u64, &[u32]) {
+        match self {
+            Self::Expunge { mailbox, uids } | Self::Move { from: mailbox, uids, .. } => {
+                (*mailbox, uids)
+            }
+            Self::Remove { mailbox, uid } => (*mailbox, std::slice::from_ref(uid)),
+            _ => (0, &[]),
+        }
+    }
+
     pub const fn is_about_mailboxes(&self) -> bool {
         matches!(self, Self::Create { .. } | Self::Rename { .. } | Self::Delete { .. })
     }
