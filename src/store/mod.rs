@@ -16,6 +16,7 @@ mod event;
 mod flush;
 mod folders;
 mod follow;
+mod imported;
 mod incoming;
 mod index;
 mod index_writer;
@@ -41,6 +42,7 @@ pub use accounts::Store;
 pub use array::{Array, Differences, Entry};
 pub use error::StoreError;
 pub use event::{Cause, Event, What};
+pub use imported::{ImportKey, Imported};
 pub use incoming::{Arrival, Incoming};
 pub use mailbox::{Mailbox, Mailboxes};
 pub use op::{

@@ -16,18 +16,66 @@ pub const ANSWER_LEN_MAX: usize = 4 << 20;
 pub enum Request {
     Status,
     UserList,
-    UserAdd { address: String },
-    UserRemove { address: String },
-    DeviceList { user: String },
-    DeviceAdd { user: String, name: Option<String> },
-    DeviceRevoke { user: String, id: i64 },
+    UserAdd {
+        address: String,
+    },
+    UserRemove {
+        address: String,
+    },
+    DeviceList {
+        user: String,
+    },
+    DeviceAdd {
+        user: String,
+        name: Option<String>,
+    },
+    DeviceRevoke {
+        user: String,
+        id: i64,
+    },
     AliasList,
-    AliasAdd { alias: String, user: String },
-    AliasRemove { alias: String, user: Option<String> },
+    AliasAdd {
+        alias: String,
+        user: String,
+    },
+    AliasRemove {
+        alias: String,
+        user: Option<String>,
+    },
     DomainList,
-    DomainAdd { domain: String, catch_all: Option<String> },
-    DomainRemove { domain: String },
-    UserSet { address: String, enabled: Option<bool>, quota: Option<Quota> },
+    DomainAdd {
+        domain: String,
+        catch_all: Option<String>,
+    },
+    DomainRemove {
+        domain: String,
+    },
+    UserSet {
+        address: String,
+        enabled: Option<bool>,
+        quota: Option<Quota>,
+    },
+    /// The answer is an account's number; then the connection goes on as an import (`ImportStep`).
+    Import {
+        user: String,
+        way: ImportWay,
+    },
+    /// The same with an export (`ExportStep`).
+    Export {
+        user: String,
+    },
+}
+
+/// What an import does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImportWay {
+    /// Takes what is not there.
+    Take,
+    /// Takes also what was imported before and is not in its mailbox any more.
+    TakeAgain,
+    /// Changes nothing.
+    Try,
 }
 
 /// What the server says to it.
