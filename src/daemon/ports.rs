@@ -47,7 +47,7 @@ const CONNECTIONS_EACH_MAX: usize = 200;
 /// How long sessions may take to finish what is being written when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 const FILES_MAX: u64 = 16 * 1024;
-const BACKUP_EVERY: Duration = Duration::from_hours(24);
+const DAILY: Duration = Duration::from_hours(24);
 
 /// Binds every port or none, serves until SIGINT or SIGTERM, then stops in order. `ready` is called when every port
 /// takes connections. Blocks.
@@ -134,6 +134,7 @@ async fn run(
         listening.push(executor.spawn(show_life(limit / 2)));
     }
     listening.push(executor.spawn(back_up_daily(house.registry.clone())));
+    listening.push(executor.spawn(clear_removed_daily(house.store.clone())));
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
         listening.push(executor.spawn(async move {
@@ -179,11 +180,22 @@ async fn show_life(every: Duration) {
 /// The registry's copy is made at the start and after each command too; this one holds when devices were last used.
 async fn back_up_daily(registry: Arc<Registry>) {
     loop {
-        smol::Timer::after(BACKUP_EVERY).await;
+        smol::Timer::after(DAILY).await;
         let registry = registry.clone();
         if let Err(error) = smol::unblock(move || registry.back_up()).await {
             log::error!("state.db has no backup of today: {error}");
         }
+    }
+}
+
+/// At the start too: a box that is switched off at night never runs for a day.
+async fn clear_removed_daily(store: Arc<Store>) {
+    loop {
+        let store = store.clone();
+        if let Err(error) = smol::unblock(move || store.clear_removed(net::now())).await {
+            log::error!("old mail in removed/ stays: {error}");
+        }
+        smol::Timer::after(DAILY).await;
     }
 }
 

@@ -27,6 +27,7 @@ mod op;
 mod pending;
 mod placement;
 mod recover;
+mod removed;
 mod replay;
 mod row;
 mod start;
