@@ -3,10 +3,13 @@
 
 mod certificate;
 mod control;
+mod inherited;
 mod lock;
 mod port;
 mod ports;
+mod running;
 mod sessions;
+mod socket_file;
 mod trial;
 
 pub use certificate::{CertificateError, certificate};
@@ -16,7 +19,10 @@ pub use control::{
     Named, NewDevice, PortAt, Quota, REQUEST_LEN_MAX, Request, Revoked, Said, Status, Transfer,
     User, UserAdded, UserRemoved,
 };
+pub use inherited::InheritedError;
 pub use lock::{Lock, LockError};
-pub use port::{Port, Running, StartError};
+pub use port::Port;
 pub use ports::{Plan, serve};
+pub use running::{Running, StartError};
+pub use socket_file::SocketError;
 pub use trial::{Trial, TrialAccount, TrialError};

@@ -17,7 +17,6 @@ use crate::store::Store;
 use openssl::rand::rand_bytes;
 use serde::Serialize;
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -39,7 +38,7 @@ pub struct Admin {
     /// Seconds since 1970.
     pub started: i64,
     /// Names and places.
-    pub ports: Vec<(&'static str, SocketAddr)>,
+    pub ports: Vec<(&'static str, String)>,
     /// People and devices.
     pub registry: Arc<Registry>,
     /// Their mail.
@@ -148,7 +147,10 @@ impl Admin {
         }
         let free = rustix::fs::statvfs(&self.facts.data)
             .map_err(|error| No::Failed(format!("{}: {error}", self.facts.data.display())))?;
-        let port = |&(name, address): &(&str, _)| PortAt { name: name.to_owned(), address };
+        let port = |(name, address): &(&str, String)| PortAt {
+            name: (*name).to_owned(),
+            address: address.clone(),
+        };
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),

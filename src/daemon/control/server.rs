@@ -4,6 +4,7 @@ use super::admin::{Admin, Facts, FollowUp};
 use super::transfer::Transfer;
 use super::wire::{ANSWER_LEN_MAX, Answer, REQUEST_LEN_MAX, Request};
 use crate::daemon::sessions::{Place, Sessions};
+use crate::daemon::socket_file::{self, SocketError, SocketFile};
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::geteuid;
 use smol::LocalExecutor;
@@ -14,7 +15,6 @@ use smol::net::unix::{UnixListener, UnixStream};
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -27,7 +27,7 @@ pub struct Control {
     /// What the requests are answered from.
     pub facts: Facts,
     listener: UnixListener,
-    path: PathBuf,
+    _file: SocketFile,
 }
 
 /// Why there is no socket.
@@ -78,14 +78,13 @@ const EXHAUSTED_WAIT: Duration = Duration::from_millis(200);
 impl Control {
     /// Binds the socket; the caller holds the data folder's lock.
     pub fn bind(path: &Path, facts: Facts) -> Result<Self, ControlError> {
-        let io = |error: io::Error| ControlError::Io(path.to_owned(), error);
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
-        }
-        clear(path)?;
-        let listener = UnixListener::bind(path).map_err(io)?;
-        std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).map_err(io)?;
-        Ok(Self { facts, listener, path: path.to_owned() })
+        let bound = socket_file::bind(path, 0o600, 0o700).map_err(|error| match error {
+            SocketError::Taken => ControlError::Taken(path.to_owned()),
+            SocketError::NoSocket => ControlError::NoSocket(path.to_owned()),
+            SocketError::Io(error) => ControlError::Io(path.to_owned(), error),
+        });
+        let (listener, file) = bound?;
+        Ok(Self { facts, listener, _file: file })
     }
 
     /// Answers for ever, each connection in a task of its own, which has a place in `talks`.
@@ -123,34 +122,6 @@ impl Control {
                 }
             }
         }
-    }
-}
-
-impl Drop for Control {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.path) {
-            log::debug!("control socket not removed: {error}");
-        }
-    }
-}
-
-/// Removes a socket that nobody listens on: its server was killed.
-fn clear(path: &Path) -> Result<(), ControlError> {
-    let io = |error: io::Error| ControlError::Io(path.to_owned(), error);
-    match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(io(error)),
-        Ok(found) if !found.file_type().is_socket() => {
-            return Err(ControlError::NoSocket(path.to_owned()));
-        }
-        Ok(_) => {}
-    }
-    match std::os::unix::net::UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path).map_err(io)
-        }
-        Ok(_) => Err(ControlError::Taken(path.to_owned())),
-        Err(error) => Err(io(error)),
     }
 }
 

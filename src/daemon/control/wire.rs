@@ -1,7 +1,6 @@
 //! What is said over the control socket. Both ends are this program, perhaps in two versions.
 
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Bytes of a request with its line's end.
@@ -206,5 +205,6 @@ pub struct Status {
 #[allow(missing_docs, reason = "as their names say")]
 pub struct PortAt {
     pub name: String,
-    pub address: SocketAddr,
+    /// An address with a port, or a socket's path.
+    pub address: String,
 }
