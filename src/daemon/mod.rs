@@ -2,6 +2,7 @@
 //! everything in order.
 
 mod certificate;
+mod chores;
 mod control;
 mod inherited;
 mod lock;

@@ -1,5 +1,6 @@
 //! The running box: ports, sessions, and the order in which all stops.
 
+use super::chores::{back_up_daily, clear_removed_daily, show_life, tell_systemd};
 use super::control::{Admin, Control};
 use super::inherited::inherited;
 use super::port::Port;
@@ -51,7 +52,6 @@ const CONNECTIONS_EACH_MAX: usize = 200;
 /// How long sessions may take to finish what is being written when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 const FILES_MAX: u64 = 16 * 1024;
-const DAILY: Duration = Duration::from_hours(24);
 
 /// Binds every port or none, but for those that systemd passed on in place of what was wanted, serves until SIGINT or SIGTERM, then stops in order. `ready` is called when every port
 /// takes connections. Blocks.
@@ -190,36 +190,6 @@ async fn run(
     Ok(())
 }
 
-/// Tells systemd that sessions are still being served: a thread that hangs tells nothing, and is restarted.
-async fn show_life(every: Duration) {
-    loop {
-        tell_systemd(NotifyState::Watchdog);
-        smol::Timer::after(every).await;
-    }
-}
-
-/// The registry's copy is made at the start and after each command too; this one holds when devices were last used.
-async fn back_up_daily(registry: Arc<Registry>) {
-    loop {
-        smol::Timer::after(DAILY).await;
-        let registry = registry.clone();
-        if let Err(error) = smol::unblock(move || registry.back_up()).await {
-            log::error!("state.db has no backup of today: {error}");
-        }
-    }
-}
-
-/// At the start too: a box that is switched off at night never runs for a day.
-async fn clear_removed_daily(store: Arc<Store>) {
-    loop {
-        let store = store.clone();
-        if let Err(error) = smol::unblock(move || store.clear_removed(net::now())).await {
-            log::error!("old mail in removed/ stays: {error}");
-        }
-        smol::Timer::after(DAILY).await;
-    }
-}
-
 /// What the commands are answered from.
 fn admin(house: &House, ports: &[Running]) -> Admin {
     let all = || (house.smtp.clone(), house.imap.clone(), house.pop3.clone());
@@ -242,13 +212,6 @@ fn admin(house: &House, ports: &[Running]) -> Admin {
         store: house.store.clone(),
         end_sessions: Box::new(end_sessions),
         count_sessions: Box::new(move || smtp.count() + imap.count() + pop3.count()),
-    }
-}
-
-/// Without systemd nobody listens, and nothing is sent.
-fn tell_systemd(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        log::warn!("systemd was not told: {error}");
     }
 }
 

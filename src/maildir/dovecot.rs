@@ -21,8 +21,8 @@ pub fn keywords_text(keywords: &BTreeMap<u8, String>) -> String {
     keywords.iter().map(|(number, name)| format!("{number} {name}\n")).collect()
 }
 
-/// Subscribed names, levels parted by `/`. Version 2 parts levels by tabs, version 1 by the separator of its layout; a
-/// name with `/` in it was written by us.
+/// Subscribed names, levels parted by `/`. Version 2 parts levels by tabs, version 1 by the separator of its
+/// layout: `.`, or `/` where there is one.
 pub fn parse_subscriptions_of_others(text: &str) -> Vec<String> {
     let (separator, names) = match text.strip_prefix("V\t2\n") {
         Some(names) => ('\t', names),
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn subscriptions_of_both_versions_and_of_ours() {
+    fn subscriptions_of_both_versions_and_layouts() {
         let text = "V\t2\n\nEntw&APw-rfe\nWork\t2025\n";
         let names = parse_subscriptions_of_others(text);
         assert_eq!(names, ["Entwürfe", "Work/2025"]);

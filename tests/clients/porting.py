@@ -275,6 +275,19 @@ def export_again(box, folder):
     check("where Dovecot has worked it does not", "Dovecot has worked" in said, said)
 
 
+def from_another_box(folder, ours):
+    """The Maildir of a Pillarbox that has stopped."""
+    box = Box(folder / "next")
+    done = command(box, "import", "maildir", folder / "box" / "accounts" / "1" / "Maildir", box.accounts[0]["address"])
+    check("another box's Maildir is imported", done["imported"] == sum(len(found[1]) for found in ours.values()), done)
+    with login(box) as session:
+        here = everything(session)
+        same = [name for name in ours if messages(here[name]) != messages(ours[name])]
+        check("with flags, keywords and dates", not same, same)
+        check("and subscriptions", b'"v1.2"' in b" ".join(session.lsub()[1]) or b" v1.2" in b" ".join(session.lsub()[1]), session.lsub())
+    box.stop()
+
+
 def make_maildir(path, count, size):
     for sub in ("cur", "new", "tmp"):
         (path / sub).mkdir(parents=True)
@@ -292,11 +305,22 @@ def kills(folder):
     place = folder / "killed"
     box = Box(place)
     words = lambda: [PROGRAM, "import", "maildir", source, box.accounts[0]["address"], "--dir", place, "--json"]
-    cut = 0
+    maildir, cut = place / "accounts" / "1" / "Maildir", 0
+    there = lambda: sum(len(list((maildir / sub).glob("*"))) for sub in ("new", "cur"))
     for turn in range(8):
         running = subprocess.Popen(words(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(random.uniform(0.02, 0.15))
-        if turn % 2:
+        until = there() + random.randrange(60)
+        while there() <= until:
+            # Refused while the one that was killed is still ending.
+            if running.poll() == 1:
+                running = subprocess.Popen(words(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.001)
+        if turn == 7:
+            code, seconds, talk = box.stop()
+            check("in the middle of an import SIGTERM stops the server in order", code == 0 and seconds < 5 and "ERROR" not in talk, (code, seconds, talk))
+            cut += running.wait(timeout=60) != 0
+            box = Box(place)
+        elif turn % 2:
             box.process.send_signal(signal.SIGKILL)
             box.process.wait()
             code = running.wait(timeout=60)
@@ -309,7 +333,7 @@ def kills(folder):
     with login(box) as session:
         _, found = contents(session, "INBOX")
     texts = [message[2] for message in found.values()]
-    check(f"{cut} kills, command and server: each of {count} is there once", len(texts) == len(set(texts)) == count and cut >= 4, (len(texts), len(set(texts)), cut))
+    check(f"{cut} kills, command and server: each of {count} is there once", len(texts) == len(set(texts)) == count and cut >= 6, (len(texts), len(set(texts)), cut))
     check("the last run did the rest", done["imported"] + done["already_there"] == count, done)
     target = folder / "killed-export"
     words = [PROGRAM, "export", box.accounts[0]["address"], target, "--dir", place, "--json"]
@@ -375,9 +399,12 @@ def main():
             over_quota(box, folder)
             export_to_dovecot(box, folder)
             export_again(box, folder)
+            with login(box) as session:
+                ours = everything(session)
         finally:
             code, _, talk = box.stop()
-        check("SIGTERM stops it in order", code == 0, talk)
+        check("SIGTERM stops it in order", code == 0 and "ERROR" not in talk, talk)
+        from_another_box(folder, ours)
         kills(folder)
     finish()
 

@@ -5,7 +5,7 @@ use super::courier::Courier;
 use super::text::{LineEnds, no_mail};
 use crate::cli::command::Stop;
 use crate::daemon::Marked;
-use crate::maildir::{AccountText, Dir, FileName, Flags, Kind, dovecot};
+use crate::maildir::{AccountText, Dir, FileName, Flags, Kind, dovecot, parse_subscriptions};
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::File;
 use std::io::{self, Read};
@@ -32,6 +32,8 @@ struct Place {
 
 /// So many names are held at once: a folder of any size is read in order, in as many walks through its names as it takes.
 const PLACES_MAX: usize = 8192;
+/// Lies in a Maildir of another Pillarbox.
+const OURS: &[u8] = b"pillarbox-account";
 const TEXT_MAX: u64 = 1 << 20;
 const DEPTH_MAX: usize = 16;
 const PIECE: usize = 64 * 1024;
@@ -80,6 +82,9 @@ pub fn bring(courier: &mut Courier, path: &Path) -> Result<(), Stop> {
     }
     let text = root.read_text(b"subscriptions", TEXT_MAX).map_err(named)?;
     let subscribed = match text {
+        Some(text) if root.has(OURS) => {
+            parse_subscriptions(&text).iter().map(ToString::to_string).collect()
+        }
         Some(text) => dovecot::parse_subscriptions_of_others(&text),
         // Without a list of its own all that was brought shall be seen.
         None => folders.into_iter().map(|folder| folder.name).collect(),
@@ -141,7 +146,7 @@ fn keywords(root: &Dir, dir: &Dir) -> io::Result<BTreeMap<u8, String>> {
     if let Some(text) = dir.read_text(b"dovecot-keywords", TEXT_MAX)? {
         return Ok(dovecot::parse_keywords(&text));
     }
-    let ours = root.read_text(b"pillarbox-account", TEXT_MAX)?;
+    let ours = root.read_text(OURS, TEXT_MAX)?;
     let ours = ours.and_then(|text| AccountText::parse(&text).ok());
     Ok(ours.map(|account| account.keywords).unwrap_or_default())
 }

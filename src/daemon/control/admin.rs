@@ -1,22 +1,17 @@
 //! Does what is asked over the control socket. Blocks: it speaks to the registry and moves folders.
 
-use super::exporting::export;
-use super::importing::import;
-use super::transfer::Transfer;
 use super::wire::{
-    AliasTo, Answer, Device, DomainRow, ImportWay, NewDevice, PortAt, Quota, Request, Revoked,
-    Status, User, UserAdded, UserRemoved,
+    AliasTo, Answer, Device, DomainRow, NewDevice, PortAt, Quota, Request, Revoked, Status, User,
+    UserAdded, UserRemoved,
 };
 use crate::base::AccountId;
 use crate::mail::{Address, Domain};
 use crate::net;
 use crate::registry::{Registry, RegistryError, Standing};
 use crate::sasl::device::DevicePassword;
-use crate::service::Way;
 use crate::store::Store;
 use openssl::rand::rand_bytes;
 use serde::Serialize;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -48,9 +43,6 @@ pub struct Admin {
     /// How many sessions there are.
     pub count_sessions: Box<dyn Fn() -> usize + Send + Sync>,
 }
-
-/// What goes on over a connection after its request was answered. Blocks.
-pub type FollowUp = Box<dyn FnOnce(&mut Transfer) -> io::Result<()> + Send>;
 
 /// Why something was not done.
 enum No {
@@ -102,7 +94,7 @@ impl Admin {
                 self.domain_add(&domain, catch_all.as_deref()).and_then(value)
             }
             Request::DomainRemove { domain } => self.domain_remove(&domain).and_then(value),
-            // What follows the answer is not done here.
+            // What follows the answer is not done here (`follow_up`).
             Request::Import { user, .. } | Request::Export { user } => {
                 self.person(&user).and_then(|(_, account)| value(account.0))
             }
@@ -114,28 +106,6 @@ impl Admin {
                 log::error!("control {why}");
                 Answer::Failed(why)
             }
-        }
-    }
-
-    /// What follows the answer to a request, if something does.
-    pub fn follow_up(&self, request: &Request, answer: &Answer) -> Option<FollowUp> {
-        let Answer::Done(account) = answer else { return None };
-        let account = AccountId(account.as_u64()?.try_into().ok()?);
-        let store = self.store.clone();
-        match request {
-            Request::Import { way, .. } => {
-                let way = match way {
-                    ImportWay::Take => Way::Take,
-                    ImportWay::TakeAgain => Way::TakeAgain,
-                    ImportWay::Try => Way::Try,
-                };
-                Some(Box::new(move |transfer| import(transfer, &store, account, way)))
-            }
-            Request::Export { user } => {
-                let user = user.clone();
-                Some(Box::new(move |transfer| export(transfer, &store, account, &user)))
-            }
-            _ => None,
         }
     }
 

@@ -110,7 +110,7 @@ fn told<T, S: Serialize>(
             Ok(Some(done))
         }
         Err(error) => {
-            log::error!("control import: {error}");
+            log::warn!("control import ended: {error}");
             transfer.say(&Said::<()>::Failed(error.to_string()))?;
             transfer.flush()?;
             Ok(None)

@@ -3,6 +3,7 @@
 
 mod admin;
 mod exporting;
+mod follow_up;
 mod importing;
 mod server;
 mod transfer;

@@ -1,6 +1,7 @@
 //! The server's end of the control socket. Any program on the machine may connect to it; who it is says the kernel.
 
-use super::admin::{Admin, Facts, FollowUp};
+use super::admin::{Admin, Facts};
+use super::follow_up::{FollowUp, follow_up};
 use super::transfer::Transfer;
 use super::wire::{ANSWER_LEN_MAX, Answer, REQUEST_LEN_MAX, Request};
 use crate::daemon::sessions::{Place, Sessions};
@@ -131,7 +132,7 @@ async fn talk(
     admin: Arc<Admin>,
 ) -> io::Result<Option<(UnixStream, FollowUp)>> {
     let peer = socket_peercred(&stream)?;
-    let mut follow_up = None;
+    let mut follow = None;
     let answer = if peer.uid != geteuid() && !peer.uid.is_root() {
         log::warn!("control uid={} refused", peer.uid.as_raw());
         Answer::Refused(
@@ -143,11 +144,11 @@ async fn talk(
                 Ok(request) => {
                     let done = smol::unblock(move || {
                         let answer = admin.perform(request.clone());
-                        let follow_up = admin.follow_up(&request, &answer);
-                        (answer, follow_up)
+                        let follows = follow_up(&admin.store, &request, &answer);
+                        (answer, follows)
                     });
                     let (answer, follows) = done.await;
-                    follow_up = follows;
+                    follow = follows;
                     answer
                 }
                 Err(error) => Answer::Refused(format!(
@@ -164,7 +165,7 @@ async fn talk(
     }
     line.push(b'\n');
     stream.write_all(&line).await?;
-    if let Some(follow_up) = follow_up {
+    if let Some(follow_up) = follow {
         return Ok(Some((stream, follow_up)));
     }
     stream.close().await?;
