@@ -64,7 +64,7 @@ fn try_out(words: &TryWords) -> Result<(), Stop> {
     let plan = Plan { host, clear_text: ClearText::Allowed, tls, control, trust };
     let store = Arc::new(Store::new(&data));
     let number = |at| if words.port_base == 0 { 0 } else { words.port_base.saturating_add(at) };
-    let address = |at| SocketAddr::from((Ipv4Addr::LOCALHOST, number(at)));
+    let address = |at| SocketAddr::from((Ipv4Addr::LOCALHOST, number(at))).into();
     let wanted: Vec<_> = Port::ALL.into_iter().zip((0..).map(address)).collect();
     let ready = |ports: &[Running]| {
         let text = if words.json { json(ports, &trial) } else { Ok(talk(ports, &trial)) };
@@ -77,7 +77,9 @@ fn try_out(words: &TryWords) -> Result<(), Stop> {
 }
 
 fn json(ports: &[Running], trial: &Trial) -> Result<String, serde_json::Error> {
-    let ports = ports.iter().map(|running| (running.port.name(), running.address.port())).collect();
+    let ports = (ports.iter())
+        .filter_map(|running| Some((running.port.name(), running.address.port()?)))
+        .collect();
     let line = serde_json::to_string(&Json { ports, accounts: &trial.accounts })?;
     Ok(line + "\n")
 }

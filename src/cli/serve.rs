@@ -2,13 +2,12 @@
 
 use super::command::{Command, Stop};
 use crate::base::ClearText;
-use crate::config::{DEFAULT_PATH, Settings};
+use crate::config::{DEFAULT_PATH, Endpoint, Settings};
 use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, certificate, serve};
 use crate::registry::{Person, Registry};
 use crate::store::Store;
 use argh::FromArgs;
 use rustix::fs::Mode;
-use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,7 +61,7 @@ fn tell_strays(data: &Path, registry: &Registry) -> Result<(), Stop> {
     Ok(())
 }
 
-fn wanted(settings: &Settings) -> Vec<(Port, SocketAddr)> {
+fn wanted(settings: &Settings) -> Vec<(Port, Endpoint)> {
     let places = |port: Port| {
         settings.listen(port.name(), port.usual()).into_iter().map(move |address| (port, address))
     };

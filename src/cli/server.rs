@@ -2,7 +2,7 @@
 
 use super::command::Stop;
 use crate::config::{ConfigError, DEFAULT_PATH, Settings};
-use crate::daemon::{ANSWER_LEN_MAX, Answer, REQUEST_LEN_MAX, Request};
+use crate::daemon::{ANSWER_LEN_MAX, Answer, REQUEST_LEN_MAX, Request, Transfer};
 use serde::de::DeserializeOwned;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -58,6 +58,27 @@ impl Server {
             Err(error) => Err(Stop::Unreachable(format!(
                 "the server at {} did not answer ({error}). Whether it did what was asked is not known: look before you \
                  try again",
+                self.socket.display()
+            ))),
+        }
+    }
+
+    /// Asks for what goes on after the answer; the rest is between the caller and the server.
+    pub fn transfer(&self, request: &Request) -> Result<Transfer, Stop> {
+        let stream = UnixStream::connect(&self.socket).map_err(|error| self.unreachable(&error))?;
+        let asked = Transfer::new(stream).and_then(|mut transfer| {
+            // A server that refuses does not read first: its answer is still there.
+            let said = transfer.say(request).and_then(|()| transfer.flush());
+            match transfer.hear::<Answer>()? {
+                Some(answer) => Ok((transfer, answer)),
+                None => said.and(Err(io::ErrorKind::UnexpectedEof.into())),
+            }
+        });
+        match asked {
+            Ok((transfer, Answer::Done(_))) => Ok(transfer),
+            Ok((_, Answer::Refused(why) | Answer::Failed(why))) => Err(Stop::Failed(why)),
+            Err(error) => Err(Stop::Unreachable(format!(
+                "the server at {} did not answer ({error}); nothing was done",
                 self.socket.display()
             ))),
         }

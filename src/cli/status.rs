@@ -38,7 +38,7 @@ impl Command for StatusWords {
             ("sessions", status.sessions.to_string()),
         ];
         let ports: Vec<(String, String)> =
-            status.ports.into_iter().map(|port| (port.name, port.address.to_string())).collect();
+            status.ports.into_iter().map(|port| (port.name, port.address)).collect();
         lines.extend(ports.iter().map(|(name, address)| (name.as_str(), address.clone())));
         let line = |(name, value): (&str, String)| format!("{name:<12} {value}\n");
         show::data(&lines.into_iter().map(line).collect::<String>());

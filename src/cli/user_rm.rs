@@ -1,4 +1,4 @@
-//! `pillarbox user rm`: someone leaves; the mail is put aside, not deleted.
+//! `pillarbox user rm`: someone leaves; the mail is put aside, and deleted 30 days later.
 
 use super::command::{Command, Stop};
 use super::server::Server;
@@ -8,7 +8,7 @@ use argh::FromArgs;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-/// Take someone out; the mail is moved aside and kept.
+/// Take someone out; the mail is moved aside and kept for 30 days.
 #[derive(Debug, FromArgs)]
 #[argh(subcommand, name = "user rm")]
 pub struct UserRemove {
@@ -40,8 +40,8 @@ impl Command for UserRemove {
             return show::json(&removed);
         }
         show::talk(&format!(
-            "{} has no mailbox any more; device passwords revoked: {}. The mail is kept in {}; delete it there when \
-             nobody needs it",
+            "{} has no mailbox any more; device passwords revoked: {}. The mail is kept in {} for 30 days; \
+             move it elsewhere if it is needed longer",
             removed.addresses.join(", "),
             removed.devices,
             removed.mail.display()
@@ -58,7 +58,7 @@ fn confirmed(address: &str) -> Result<bool, Stop> {
         ));
     }
     show::talk(&format!(
-        "{address} will get no mail and will not be able to log in. The mail is kept. Type the address to go on:"
+        "{address} will get no mail and will not be able to log in. The mail is kept for 30 days. Type the address to go on:"
     ));
     let mut typed = String::new();
     std::io::stdin().read_line(&mut typed)?;

@@ -11,6 +11,9 @@ use super::device_revoke::DeviceRevoke;
 use super::domain_add::DomainAdd;
 use super::domain_list::DomainList;
 use super::domain_rm::DomainRemove;
+use super::export::ExportWords;
+use super::import_maildir::ImportMaildir;
+use super::import_mbox::ImportMbox;
 use super::serve::ServeWords;
 use super::show;
 use super::status::StatusWords;
@@ -32,7 +35,7 @@ const fn row<C: Command>() -> Row {
     Row { name: C::COMMAND.name, about: C::COMMAND.description, run: run::<C> }
 }
 
-const COMMANDS: [Row; 17] = [
+const COMMANDS: [Row; 20] = [
     row::<TryWords>(),
     row::<ServeWords>(),
     row::<StatusWords>(),
@@ -49,6 +52,9 @@ const COMMANDS: [Row; 17] = [
     row::<DeviceAdd>(),
     row::<DeviceList>(),
     row::<DeviceRevoke>(),
+    row::<ImportMaildir>(),
+    row::<ImportMbox>(),
+    row::<ExportWords>(),
     row::<VersionWords>(),
 ];
 

@@ -1,10 +1,10 @@
 //! The keys of `pillarbox.toml`, a row each: where it stands, what it must be, and what reads it.
 
+use super::endpoint::Endpoint;
 use super::error::Fault;
 use super::near::nearest;
 use crate::mail::Domain;
 use crate::net::{Network, Trust};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -17,7 +17,7 @@ pub struct Draft {
     pub host: Option<Domain>,
     pub domains: Option<Vec<Domain>>,
     /// By the name of the port.
-    pub listen: Vec<(&'static str, Vec<SocketAddr>)>,
+    pub listen: Vec<(&'static str, Vec<Endpoint>)>,
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
     pub trust: Trust,
@@ -38,6 +38,8 @@ type Value<'i> = Spanned<DeValue<'i>>;
 const PATH: &str = "a path from the root, like \"/var/lib/pillarbox\"";
 const LISTEN: &str =
     "an address with a port, like \"[::]:25\" or \"192.0.2.1:25\", or a list of these";
+
+const LISTEN_OR_PATH: &str = "an address with a port, like \"127.0.0.1:24\", or the path of a socket, like \"/run/pillarbox/lmtp\", or a list of these";
 
 const NETWORKS: &str =
     "an address or a network, like \"192.0.2.7\" or \"10.0.0.0/8\", or a list of these";
@@ -75,7 +77,7 @@ pub const KEYS: [Key; 16] = [
     Key { section: Some("listen"), name: "imaps", expected: LISTEN, take: listen },
     Key { section: Some("listen"), name: "pop3", expected: LISTEN, take: listen },
     Key { section: Some("listen"), name: "pop3s", expected: LISTEN, take: listen },
-    Key { section: Some("listen"), name: "lmtp", expected: LISTEN, take: listen },
+    Key { section: Some("listen"), name: "lmtp", expected: LISTEN_OR_PATH, take: listen_or_path },
     Key {
         section: Some("tls"),
         name: "certificate",
@@ -119,10 +121,6 @@ fn domain(value: &Value<'_>) -> Result<Domain, usize> {
     text(value, |text| Domain::parse(text).filter(|domain| !domain.is_literal()))
 }
 
-fn address(value: &Value<'_>) -> Result<SocketAddr, usize> {
-    text(value, |text| text.parse().ok())
-}
-
 /// One or several; an empty list means nobody.
 fn networks(value: &Value<'_>) -> Result<Vec<Network>, usize> {
     let network = |value: &Value<'_>| text(value, |text| text.parse().ok());
@@ -141,13 +139,26 @@ fn list<T>(
     array.ok_or(value.span().start)?.iter().map(each).collect()
 }
 
-/// One or several; an empty list means that this is not served.
 fn listen(to: &mut Draft, name: &'static str, value: &Value<'_>) -> Result<(), usize> {
-    let addresses = match value.get_ref().as_array() {
-        Some(array) => array.iter().map(address).collect::<Result<_, _>>()?,
-        None => vec![address(value)?],
+    endpoints(to, name, value, Endpoint::address)
+}
+
+fn listen_or_path(to: &mut Draft, name: &'static str, value: &Value<'_>) -> Result<(), usize> {
+    endpoints(to, name, value, Endpoint::address_or_socket)
+}
+
+/// One or several; an empty list means that this is not served.
+fn endpoints(
+    to: &mut Draft,
+    name: &'static str,
+    value: &Value<'_>,
+    read: fn(&str) -> Option<Endpoint>,
+) -> Result<(), usize> {
+    let endpoints = match value.get_ref().as_array() {
+        Some(array) => array.iter().map(|value| text(value, read)).collect::<Result<_, _>>()?,
+        None => vec![text(value, read)?],
     };
-    to.listen.push((name, addresses));
+    to.listen.push((name, endpoints));
     Ok(())
 }
 

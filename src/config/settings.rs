@@ -1,5 +1,6 @@
 //! The settings as the rest of the house gets them: checked, and with what the file leaves out.
 
+use super::endpoint::Endpoint;
 use super::error::{ConfigError, Fault};
 use super::keys::{Draft, read};
 use crate::mail::Domain;
@@ -27,7 +28,7 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Addresses that may do what others may not.
     pub trust: Trust,
-    listen: Vec<(&'static str, Vec<SocketAddr>)>,
+    listen: Vec<(&'static str, Vec<Endpoint>)>,
 }
 
 /// PEM files.
@@ -95,12 +96,12 @@ impl Settings {
     }
 
     /// Where a port listens; `usual` is its number if the file does not say, `None` if it does not listen then.
-    pub fn listen(&self, name: &str, usual: Option<u16>) -> Vec<SocketAddr> {
+    pub fn listen(&self, name: &str, usual: Option<u16>) -> Vec<Endpoint> {
         let said = self.listen.iter().find(|(said, _)| *said == name);
         match said {
             Some((_, addresses)) => addresses.clone(),
             None => {
-                let everywhere = |number| SocketAddr::from((Ipv6Addr::UNSPECIFIED, number));
+                let everywhere = |number| SocketAddr::from((Ipv6Addr::UNSPECIFIED, number)).into();
                 usual.map(everywhere).into_iter().collect()
             }
         }
@@ -109,7 +110,11 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::{Settings, TlsFiles, Trust};
+    use super::{Endpoint, Settings, TlsFiles, Trust};
+
+    fn at(text: &str) -> Endpoint {
+        Endpoint::address_or_socket(text).unwrap()
+    }
 
     const LEAST: &str = "host = 'mail.example.org'\ndomains = ['example.org']\n";
 
@@ -120,7 +125,7 @@ mod tests {
         assert_eq!(settings.domains[0].as_str(), "example.org");
         assert_eq!(settings.data.to_str(), Some("/var/lib/pillarbox"));
         assert_eq!(settings.control.to_str(), Some("/run/pillarbox/control"));
-        assert_eq!(settings.listen("smtp", Some(25)), ["[::]:25".parse().unwrap()]);
+        assert_eq!(settings.listen("smtp", Some(25)), [at("[::]:25")]);
         assert_eq!(settings.listen("lmtp", None), []);
         assert_eq!(settings.trust, Trust::default());
         assert_eq!(settings.tls, None);
@@ -130,14 +135,16 @@ mod tests {
     fn everything_can_be_said() {
         let text = format!(
             "{LEAST}data = '/d'\ncontrol = '/d/c'\n[listen]\nsmtp = ['127.0.0.1:25', '[::1]:25']\nsubmission = []\n\
-             submissions = '127.0.0.1:0'\n[tls]\ncertificate = '/c'\nkey = '/k'\n[trust]\nlmtp = []\nproxy = ['10.0.0.0/8', '::1']\n"
+             submissions = '127.0.0.1:0'\nlmtp = ['/run/x/lmtp', '127.0.0.1:24']\n[tls]\ncertificate = '/c'\nkey = '/k'\n[trust]\nlmtp = []\nproxy = ['10.0.0.0/8', '::1']\n"
         );
         let settings = Settings::parse(&text).unwrap();
         assert_eq!(settings.data.to_str(), Some("/d"));
         assert_eq!(settings.control.to_str(), Some("/d/c"));
         assert_eq!(settings.listen("smtp", Some(25)).len(), 2);
         assert_eq!(settings.listen("submission", Some(587)), []);
-        assert_eq!(settings.listen("submissions", Some(465)), ["127.0.0.1:0".parse().unwrap()]);
+        assert_eq!(settings.listen("submissions", Some(465)), [at("127.0.0.1:0")]);
+        let lmtp = settings.listen("lmtp", None);
+        assert_eq!(lmtp, [Endpoint::Socket("/run/x/lmtp".into()), at("127.0.0.1:24")]);
         let files = TlsFiles { certificate: "/c".into(), key: "/k".into() };
         assert_eq!(settings.tls, Some(files));
         assert!(!settings.trust.hands_on([127, 0, 0, 1].into()));
@@ -179,6 +186,8 @@ mod tests {
                 &["`smtp` must be an address with a port"],
             ),
             ("[listen]\nsmtp = '[::]:70000'", Some(4), &["it is '[::]:70000'"]),
+            ("[listen]\nsmtp = '/run/smtp'", Some(4), &["`smtp` must be an address with a port"]),
+            ("[listen]\nlmtp = 'lmtp'", Some(4), &["or the path of a socket", "it is 'lmtp'"]),
             (
                 "data = 'pillarbox'",
                 Some(3),

@@ -2,19 +2,28 @@
 //! everything in order.
 
 mod certificate;
+mod chores;
 mod control;
+mod inherited;
 mod lock;
 mod port;
 mod ports;
+mod running;
 mod sessions;
+mod socket_file;
 mod trial;
 
 pub use certificate::{CertificateError, certificate};
 pub use control::{
-    ANSWER_LEN_MAX, AliasTo, Answer, Control, ControlError, Device, DomainRow, Facts, NewDevice,
-    PortAt, Quota, REQUEST_LEN_MAX, Request, Revoked, Status, User, UserAdded, UserRemoved,
+    ANSWER_LEN_MAX, AliasTo, Answer, Chunk, Control, ControlError, Device, DomainRow, ExportHead,
+    ExportStep, Facts, ImportStep, ImportWay, MailboxHead, Marked, MessageOutcome, MessageRow,
+    Named, NewDevice, PortAt, Quota, REQUEST_LEN_MAX, Request, Revoked, Said, Status, Transfer,
+    User, UserAdded, UserRemoved,
 };
+pub use inherited::InheritedError;
 pub use lock::{Lock, LockError};
-pub use port::{Port, Running, StartError};
+pub use port::Port;
 pub use ports::{Plan, serve};
+pub use running::{Running, StartError};
+pub use socket_file::SocketError;
 pub use trial::{Trial, TrialAccount, TrialError};

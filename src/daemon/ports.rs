@@ -1,9 +1,13 @@
 //! The running box: ports, sessions, and the order in which all stops.
 
+use super::chores::{back_up_daily, clear_removed_daily, show_life, tell_systemd};
 use super::control::{Admin, Control};
-use super::port::{Port, Running, StartError, bind};
+use super::inherited::inherited;
+use super::port::Port;
+use super::running::{Listener, Running, StartError, bind, take_over};
 use super::sessions::Sessions;
 use crate::base::{ClearText, Machine, Quoted, StartTls};
+use crate::config::Endpoint;
 use crate::imap;
 use crate::mail::Domain;
 use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream, Trust};
@@ -17,10 +21,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use smol::LocalExecutor;
 use smol::future::{self, FutureExt};
-use smol::io::AsyncWriteExt;
+use smol::io::{AsyncWrite, AsyncWriteExt};
 use smol::net::TcpStream;
+use smol::net::unix::UnixStream;
 use smol::stream::StreamExt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -47,13 +52,12 @@ const CONNECTIONS_EACH_MAX: usize = 200;
 /// How long sessions may take to finish what is being written when the server stops.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 const FILES_MAX: u64 = 16 * 1024;
-const BACKUP_EVERY: Duration = Duration::from_hours(24);
 
-/// Binds every port or none, serves until SIGINT or SIGTERM, then stops in order. `ready` is called when every port
+/// Binds every port or none, but for those that systemd passed on in place of what was wanted, serves until SIGINT or SIGTERM, then stops in order. `ready` is called when every port
 /// takes connections. Blocks.
 pub fn serve(
     plan: Plan,
-    wanted: &[(Port, SocketAddr)],
+    wanted: &[(Port, Endpoint)],
     store: Arc<Store>,
     registry: Arc<Registry>,
     ready: impl FnOnce(&[Running]),
@@ -62,8 +66,12 @@ pub fn serve(
     let executor = Rc::new(LocalExecutor::new());
     smol::block_on(executor.run(async {
         let mut ports = Vec::with_capacity(wanted.len());
-        for &(port, address) in wanted {
-            ports.push(bind(port, address).await?);
+        for (port, socket) in inherited().map_err(StartError::Inherited)? {
+            ports.push(take_over(port, socket)?);
+        }
+        let passed_on: Vec<Port> = ports.iter().map(|running| running.port).collect();
+        for (port, place) in wanted.iter().filter(|(port, _)| !passed_on.contains(port)) {
+            ports.push(bind(*port, place).await?);
         }
         run(&executor, plan, ports, store, registry, ready).await
     }))
@@ -105,7 +113,7 @@ async fn run(
 ) -> Result<(), StartError> {
     let mut signals = Signals::new([Signal::Int, Signal::Term]).map_err(StartError::Signals)?;
     let submission = ports.iter().find(|running| running.port == Port::Submissions);
-    let submission_port = submission.map_or(465, |running| running.address.port());
+    let submission_port = submission.and_then(|running| running.address.port()).unwrap_or(465);
     let (smtp, imap, pop3) = (Sessions::new(), Sessions::new(), Sessions::new());
     let people = registry.people().unwrap_or_else(|error| {
         log::error!("quotas are not known: {error}");
@@ -134,13 +142,27 @@ async fn run(
         listening.push(executor.spawn(show_life(limit / 2)));
     }
     listening.push(executor.spawn(back_up_daily(house.registry.clone())));
+    listening.push(executor.spawn(clear_removed_daily(house.store.clone())));
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
         listening.push(executor.spawn(async move {
-            net::listen(&listener, |stream, peer| {
-                inner.spawn(session(house.clone(), crowd.clone(), port, stream, peer)).detach();
-            })
-            .await;
+            match &listener {
+                Listener::Tcp(listener) => {
+                    let taken = |stream, peer| {
+                        inner
+                            .spawn(session(house.clone(), crowd.clone(), port, stream, peer))
+                            .detach();
+                    };
+                    net::listen(listener, taken).await;
+                }
+                Listener::Unix(listener, _file) => {
+                    let taken = |stream| {
+                        let session = local_session(house.clone(), crowd.clone(), port, stream);
+                        inner.spawn(session).detach();
+                    };
+                    net::listen_locally(listener, taken).await;
+                }
+            }
         }));
     }
     let signal = signals.next().await;
@@ -168,25 +190,6 @@ async fn run(
     Ok(())
 }
 
-/// Tells systemd that sessions are still being served: a thread that hangs tells nothing, and is restarted.
-async fn show_life(every: Duration) {
-    loop {
-        tell_systemd(NotifyState::Watchdog);
-        smol::Timer::after(every).await;
-    }
-}
-
-/// The registry's copy is made at the start and after each command too; this one holds when devices were last used.
-async fn back_up_daily(registry: Arc<Registry>) {
-    loop {
-        smol::Timer::after(BACKUP_EVERY).await;
-        let registry = registry.clone();
-        if let Err(error) = smol::unblock(move || registry.back_up()).await {
-            log::error!("state.db has no backup of today: {error}");
-        }
-    }
-}
-
 /// What the commands are answered from.
 fn admin(house: &House, ports: &[Running]) -> Admin {
     let all = || (house.smtp.clone(), house.imap.clone(), house.pop3.clone());
@@ -201,18 +204,14 @@ fn admin(house: &House, ports: &[Running]) -> Admin {
         facts: house.plan.control.facts.clone(),
         host: house.plan.host.clone(),
         started: net::now().seconds(),
-        ports: ports.iter().map(|running| (running.port.name(), running.address)).collect(),
+        ports: ports
+            .iter()
+            .map(|running| (running.port.name(), running.address.to_string()))
+            .collect(),
         registry: house.registry.clone(),
         store: house.store.clone(),
         end_sessions: Box::new(end_sessions),
         count_sessions: Box::new(move || smtp.count() + imap.count() + pop3.count()),
-    }
-}
-
-/// Without systemd nobody listens, and nothing is sent.
-fn tell_systemd(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        log::warn!("systemd was not told: {error}");
     }
 }
 
@@ -237,7 +236,22 @@ async fn session(
         refuse(stream, b"554 5.7.1 Only servers that are listed hand on mail here\r\n").await;
         return;
     }
-    let driven = AssertUnwindSafe(converse(&house, port, stream, peer)).catch_unwind().await;
+    hold(&house, port, Stream::Clear(stream), peer).await;
+}
+
+/// One connection to a Unix socket: who may open that is trusted, and counts as this machine.
+async fn local_session(house: Arc<House>, crowd: Arc<Crowd>, port: Port, stream: UnixStream) {
+    let peer = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let Some(_admission) = crowd.admit(peer) else {
+        log::info!("port={} peer=local refused=\"too many connections\"", port.name());
+        refuse(stream, too_many(port)).await;
+        return;
+    };
+    hold(&house, port, Stream::Local(stream), peer).await;
+}
+
+async fn hold(house: &House, port: Port, stream: Stream, peer: IpAddr) {
+    let driven = AssertUnwindSafe(converse(house, port, stream, peer)).catch_unwind().await;
     match driven {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
@@ -292,7 +306,7 @@ const fn too_many(port: Port) -> &'static [u8] {
     }
 }
 
-async fn refuse(mut stream: TcpStream, text: &'static [u8]) {
+async fn refuse(mut stream: impl AsyncWrite + Unpin, text: &'static [u8]) {
     let said = async { stream.write_all(text).await };
     let limit = async {
         smol::Timer::after(Duration::from_secs(1)).await;
@@ -306,10 +320,13 @@ async fn refuse(mut stream: TcpStream, text: &'static [u8]) {
 async fn converse(
     house: &House,
     port: Port,
-    stream: TcpStream,
+    stream: Stream,
     peer: IpAddr,
 ) -> Result<(), DriveError> {
-    let start_tls = if port.is_secure() { StartTls::Absent } else { StartTls::Offered };
+    let start_tls = match &stream {
+        Stream::Clear(_) if !port.is_secure() => StartTls::Offered,
+        Stream::Clear(_) | Stream::Local(_) | Stream::Tls(_) => StartTls::Absent,
+    };
     let role = match port {
         Port::Smtp => Role::Relay { submission_port: house.submission_port },
         Port::Submission | Port::Submissions => Role::Submission(house.plan.clear_text),
@@ -344,7 +361,7 @@ async fn read_mail(
     port: Port,
     peer: IpAddr,
     start_tls: StartTls,
-    stream: TcpStream,
+    stream: Stream,
 ) -> Result<(), DriveError> {
     let place = house.imap.enter();
     let setup = imap::Setup {
@@ -373,7 +390,7 @@ async fn collect(
     port: Port,
     peer: IpAddr,
     start_tls: StartTls,
-    stream: TcpStream,
+    stream: Stream,
 ) -> Result<(), DriveError> {
     let place = house.pop3.enter();
     let setup = pop3::Setup {
@@ -401,9 +418,8 @@ async fn greet<M: Machine>(
     house: &House,
     port: Port,
     mut machine: M,
-    stream: TcpStream,
+    stream: Stream,
 ) -> Result<(M, Stream), DriveError> {
-    let stream = Stream::Clear(stream);
     if !port.is_secure() {
         return Ok((machine, stream));
     }

@@ -16,6 +16,7 @@ mod fields;
 pub mod header;
 mod imap_date;
 mod line;
+pub mod mbox;
 mod message_id;
 mod parameter;
 mod part;

@@ -208,6 +208,18 @@ impl Dir {
         Ok(entries)
     }
 
+    /// Calls `each` with every name but `.` and `..`: a folder of any size costs no memory.
+    pub fn each_name(&self, mut each: impl FnMut(&[u8])) -> io::Result<()> {
+        for entry in fs::Dir::read_from(self.fd.as_fd())? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                each(name);
+            }
+        }
+        Ok(())
+    }
+
     /// Is there anything under this name?
     pub fn has(&self, name: &[u8]) -> bool {
         fs::statat(&*self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()

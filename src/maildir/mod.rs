@@ -4,6 +4,7 @@
 
 mod change;
 mod dir;
+pub mod dovecot;
 mod flags;
 mod ids;
 mod log;

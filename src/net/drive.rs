@@ -113,6 +113,7 @@ pub async fn secure(
             .await
             .ok_or(DriveError::Slow)?
             .map_err(DriveError::Tls),
+        (Stream::Local(_), _) => Err(DriveError::Cannot("there is no TLS on a Unix socket")),
         (Stream::Tls(_), _) => Err(DriveError::Tls(TlsError::Twice)),
         (Stream::Clear(_), None) => Err(DriveError::Cannot("there is no certificate here")),
     }

@@ -1,6 +1,7 @@
 //! Takes connections, as many as may be there in all and from one address, and hands each to a session of its own.
 
 use smol::Timer;
+use smol::net::unix::{UnixListener, UnixStream};
 use smol::net::{TcpListener, TcpStream};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -82,6 +83,19 @@ pub async fn listen(listener: &TcpListener, taken: impl Fn(TcpStream, IpAddr)) {
                 let _ = stream.set_nodelay(true);
                 taken(stream, peer);
             }
+            Err(error) => {
+                log::warn!("accept failed, tried again in a moment: {error}");
+                Timer::after(EXHAUSTED_WAIT).await;
+            }
+        }
+    }
+}
+
+/// Takes connections to a Unix socket for ever.
+pub async fn listen_locally(listener: &UnixListener, taken: impl Fn(UnixStream)) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => taken(stream),
             Err(error) => {
                 log::warn!("accept failed, tried again in a moment: {error}");
                 Timer::after(EXHAUSTED_WAIT).await;

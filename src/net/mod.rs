@@ -17,7 +17,7 @@ pub use attempts::Attempts;
 pub use behind::{BehindError, behind};
 pub use clock::now;
 pub use drive::{DriveError, drive, secure};
-pub use listen::{Admission, Crowd, listen};
+pub use listen::{Admission, Crowd, listen, listen_locally};
 pub use proxy::{Header, ProxyError};
 pub use stream::Stream;
 pub use tls::{Acceptor, SelfSigned, TlsError};

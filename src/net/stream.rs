@@ -3,6 +3,7 @@
 use async_openssl::SslStream;
 use smol::io::{AsyncRead, AsyncWrite};
 use smol::net::TcpStream;
+use smol::net::unix::UnixStream;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,6 +13,8 @@ use std::task::{Context, Poll};
 pub enum Stream {
     /// As it comes from the listener.
     Clear(TcpStream),
+    /// From a program on this machine; there is no TLS on it.
+    Local(UnixStream),
     /// After a handshake.
     Tls(Pin<Box<SslStream<TcpStream>>>),
 }
@@ -24,6 +27,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Local(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => stream.as_mut().poll_read(context, buffer),
         }
     }
@@ -37,6 +41,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Local(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(stream) => stream.as_mut().poll_write(context, bytes),
         }
     }
@@ -44,6 +49,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_flush(context),
+            Self::Local(stream) => Pin::new(stream).poll_flush(context),
             Self::Tls(stream) => stream.as_mut().poll_flush(context),
         }
     }
@@ -51,6 +57,7 @@ impl AsyncWrite for Stream {
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_close(context),
+            Self::Local(stream) => Pin::new(stream).poll_close(context),
             Self::Tls(stream) => stream.as_mut().poll_close(context),
         }
     }

@@ -4,10 +4,12 @@
 mod access;
 mod collect;
 mod delivery;
+mod import;
 mod login;
 mod receive;
 
 pub use access::Access;
 pub use collect::Collect;
+pub use import::{BATCH_MAX, Import, Marks, Outcome, Way};
 pub use login::{LoginRefused, Logins};
 pub use receive::Receive;

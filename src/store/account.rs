@@ -6,6 +6,7 @@ use super::cards::Cards;
 use super::error::StoreError;
 use super::event::{Cause, Event};
 use super::folders::find_name;
+use super::imported::Imported;
 use super::incoming::{Arrival, Incoming};
 use super::leader::{Shared, lock};
 use super::mailbox::{Mailbox, Mailboxes};
@@ -262,6 +263,13 @@ impl Account {
         let tmp = &self.shared.ready()?.tmp;
         let unique = lock(&self.shared.unique).next(super::core::now());
         Incoming::new(tmp, unique)
+    }
+
+    /// Which messages were imported into this account. Blocks.
+    pub fn imported(&self) -> Result<Imported, StoreError> {
+        self.ready()?;
+        let folder = Dir::open(&self.shared.path);
+        Imported::open(&folder.map_err(|error| StoreError::io("open an account", &error))?)
     }
 
     /// Is there room for a message of this size: in the account's quota, and on the disk, some of which stays free?

@@ -3,8 +3,9 @@
 use super::account::Account;
 use super::cards::Cards;
 use super::error::StoreError;
+use super::removed;
 use super::threads::Threads;
-use crate::base::{AccountId, Ticket};
+use crate::base::{AccountId, Ticket, Timestamp};
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -74,17 +75,27 @@ impl Store {
             log::warn!("account={id} closed: {error}");
         }
         let from = self.shared.accounts_dir.join(id.to_string());
-        let removed = self.shared.accounts_dir.with_file_name("removed");
+        let removed = self.removed();
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&removed).map_err(io)?;
         // A number is given once, but an older state.db may have come back from a backup.
         let names = std::iter::once(id.to_string()).chain((1..100).map(|n| format!("{id}.{n}")));
         let free = names.map(|name| removed.join(name)).find(|path| !path.exists());
         let to = free.ok_or(StoreError::Cannot("removed/ is full of this account's number"))?;
+        removed::note_time(&from).map_err(io)?;
         std::fs::rename(&from, &to).map_err(io)?;
         for folder in [&removed, &self.shared.accounts_dir] {
             std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
         }
         Ok(to)
+    }
+
+    fn removed(&self) -> PathBuf {
+        self.shared.accounts_dir.with_file_name("removed")
+    }
+
+    /// Deletes what was put aside 30 days ago. Blocks.
+    pub fn clear_removed(&self, now: Timestamp) -> Result<(), StoreError> {
+        removed::clear(&self.removed(), now)
     }
 
     /// Stops every account in order. Blocks until it is done.

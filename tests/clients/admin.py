@@ -209,6 +209,7 @@ def someone_leaves(box, password):
     sending.close()
     removed = box.data / "removed" / "1"
     kept = [f.read_bytes() for f in (removed / "Maildir" / "new").iterdir()]
+    check("its time is that of the move", abs(removed.stat().st_mtime - time.time()) < 60)
     check("the mail is moved aside whole", len(kept) == 1 and b"Subject: kept" in kept[0] and not (box.data / "accounts" / "1").exists())
     running.sock.settimeout(10)
     told = [reading.readline()]
@@ -378,7 +379,13 @@ def a_stop_in_the_middle(box):
 def what_lies_about(box):
     box.stop()
     (box.data / "accounts" / "77").mkdir()
+    removed = box.data / "removed"
+    day = 24 * 3600
+    for name, days in (("1", 31), ("3", 29)):
+        os.utime(removed / name, (time.time() - days * day,) * 2)
     box.start()
+    check("what was put aside 30 days ago goes, what came later stays", within(10, lambda: not (removed / "1").exists()) and (removed / "3" / "Maildir").is_dir())
+    check("and the log says so", within(5, lambda: "removed=1 was put aside" in (box.folder / "log").read_text()))
     check("mail that is nobody's is told", f"folder={box.data}/accounts/77 belongs to nobody" in (box.folder / "log").read_text())
     box.stop()
     for name in ("state.db", "state.db-wal", "state.db-shm", "state.db.backup"):

@@ -8,9 +8,11 @@ Usage: lmtp.py PROGRAM. Prints a line a check and `test result:` as cargo does.
 import base64
 import imaplib
 import json
+import os
 import pathlib
 import smtplib
 import socket
+import stat
 import struct
 import subprocess
 import tempfile
@@ -315,6 +317,56 @@ def haproxy_in_front(folder, ports, password):
         haproxy.wait(timeout=20)
 
 
+def on_a_socket(folder):
+    """A Unix socket in place of a port: whoever may open it is trusted with it, whatever the addresses say."""
+    names = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"]
+    folder = pathlib.Path(folder)
+    config, path = folder / "pillarbox.toml", folder / "lmtp" / "socket"
+    off = "".join(f"{name} = []\n" for name in names)
+    config.write_text(f'host = "mail.home.test"\ndomains = ["home.test"]\ndata = "{folder}/data"\ncontrol = "{folder}/run/control"\n'
+                      f'[listen]\n{off}lmtp = "{path}"\n[trust]\nlmtp = []\n')
+    command = lambda *words: subprocess.run([PROGRAM, *words, "--config", config], capture_output=True, text=True, timeout=60)
+
+    def start():
+        process = subprocess.Popen([PROGRAM, "serve", "--config", config], stderr=subprocess.PIPE, text=True)
+        return process, within(10, lambda: command("status").returncode == 0)
+
+    path.parent.mkdir()
+    path.write_text("notes")
+    done = command("serve")
+    check("a file in the socket's place stays", done.returncode == 1 and "no socket lies there" in done.stderr and path.read_text() == "notes", done)
+    path.unlink()
+    path.parent.rmdir()
+    process, up = start()
+    check("serve makes the socket and its folder", up and stat.S_ISSOCK(path.stat().st_mode))
+    about, group = path.stat(), os.getegid()
+    check("its group may use it and nobody else", (about.st_mode & 0o777, about.st_gid, path.parent.stat().st_mode & 0o777) == (0o660, group, 0o750), oct(about.st_mode))
+    shown = {port["name"]: port["address"] for port in json.loads(command("status", "--json").stdout)["ports"]}
+    check("status names it", shown == {"lmtp": str(path)}, shown)
+    command("user", "add", "ann@home.test")
+    new = folder / "data" / "accounts" / "1" / "Maildir" / "new"
+    for turn in ("first", "after a kill"):
+        with smtplib.LMTP(str(path), timeout=20) as session:
+            session.ehlo()
+            features = session.esmtp_features
+            refused = session.sendmail("x@else.example", ["ann@home.test", "no@home.test"], f"Subject: {turn}\r\n\r\nx\r\n")
+        check(f"smtplib over it, {turn}", set(refused) == {"no@home.test"} and "starttls" not in features, (refused, features))
+        check("the message is there", len(subject([f.read_bytes() for f in new.iterdir()], turn)) == 1)
+        if turn == "first":
+            other = folder / "other.toml"
+            other.write_text(config.read_text().replace("/data", "/data2").replace("/run/", "/run2/"))
+            done = subprocess.run([PROGRAM, "serve", "--config", other], capture_output=True, text=True, timeout=20)
+            check("a second server does not take it away", done.returncode == 1 and "another program answers there" in done.stderr, done)
+            process.kill()
+            process.communicate()
+            check("killed, it leaves the socket", path.exists())
+            process, up = start()
+            check("which the next start replaces", up)
+    process.terminate()
+    _, talk = process.communicate(timeout=20)
+    check("a stop removes it", process.returncode == 0 and not path.exists() and "ERROR" not in talk, talk)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         box = Box(folder)
@@ -331,6 +383,8 @@ def main():
         check("SIGTERM stops it in order", code == 0, talk)
     with tempfile.TemporaryDirectory() as folder:
         behind_a_proxy(folder)
+    with tempfile.TemporaryDirectory() as folder:
+        on_a_socket(folder)
     finish()
 
 

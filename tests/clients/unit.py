@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The systemd unit holds what it says: systemd reads it without a word, its own judgement of the sandbox is good, every
-system call that a working server makes is among those the unit allows, and readiness is told.
+system call that a working server makes is among those the unit allows, readiness is told, and sockets that systemd passes
+on are used.
 
 Usage: unit.py PROGRAM
 """
 
+import fcntl
 import imaplib
 import json
 import os
@@ -17,6 +19,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 
 PROGRAM = os.path.abspath(sys.argv[1])
 UNIT = pathlib.Path(__file__).parents[2] / "systemd" / "pillarbox.service"
@@ -116,10 +119,67 @@ def the_calls(text, folder):
     check(f"all of its {len(made)} system calls are allowed", len(made) > 30 and not made - allowed, sorted(made - allowed))
 
 
+def passed_on(folder):
+    """Sockets that systemd has bound: they are used in place of those of the settings."""
+    config, path = pathlib.Path(folder) / "pillarbox.toml", f"{folder}/lmtp"
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        fixed = one.getsockname()[1]
+    off = "".join(f"{name} = []\n" for name in ("submission", "submissions", "imap", "imaps", "pop3"))
+    # Port 1 is not tried: smtp is passed on.
+    config.write_text(f'host = "mail.home.test"\ndomains = ["home.test"]\ndata = "{folder}/data"\ncontrol = "{folder}/control"\n[listen]\n{off}'
+                      f'smtp = "192.0.2.1:1"\npop3s = "127.0.0.1:{fixed}"\n')
+
+    def serve(sockets, names, pid="$$", count=None):
+        # systemd passes them from number 3 on.
+        high = [fcntl.fcntl(one, fcntl.F_DUPFD, 100) for one in sockets]
+        moves = " ".join(f"{number}<&{fd} {fd}<&-" for number, fd in enumerate(high, 3))
+        count = len(sockets) if count is None else count
+        line = f"exec {moves}; LISTEN_PID={pid} LISTEN_FDS={count} LISTEN_FDNAMES={names} exec {PROGRAM} serve --config {config}"
+        server = subprocess.Popen(["bash", "-c", line], pass_fds=high, stderr=subprocess.PIPE, text=True)
+        for fd in high:
+            os.close(fd)
+        return server
+
+    with socket.create_server(("127.0.0.1", 0)) as smtp, socket.create_server(("::1", 0), family=socket.AF_INET6) as second, \
+            socket.socket(socket.AF_UNIX) as lmtp, socket.socket(socket.AF_UNIX) as idle:
+        lmtp.bind(path)
+        lmtp.listen()
+        server = serve([smtp, second, lmtp], "smtp:smtp:lmtp")
+        ask = lambda *words: subprocess.run([PROGRAM, *words, "--config", config], capture_output=True, text=True, timeout=60)
+        limit = time.monotonic() + 20
+        while ask("status").returncode != 0 and server.poll() is None and time.monotonic() < limit:
+            time.sleep(0.05)
+        shown = sorted((port["name"], port["address"]) for port in json.loads(ask("status", "--json").stdout or '{"ports": []}')["ports"])
+        wanted = [("lmtp", path), ("pop3s", f"127.0.0.1:{fixed}"), ("smtp", f"127.0.0.1:{smtp.getsockname()[1]}"), ("smtp", f"[::1]:{second.getsockname()[1]}")]
+        check("what systemd passed on is used, the rest by the settings", shown == sorted(wanted), (shown, server.poll()))
+        ask("user", "add", "ann@home.test")
+        for name, session in (("a port", lambda: smtplib.SMTP("127.0.0.1", smtp.getsockname()[1], timeout=20)),
+                              ("IPv6", lambda: smtplib.SMTP("::1", second.getsockname()[1], timeout=20)), ("a Unix socket", lambda: smtplib.LMTP(path))):
+            with session() as mail:
+                check(f"mail comes by {name} that was passed on", mail.sendmail("x@else.example", ["ann@home.test"], "Subject: x\r\n\r\nx\r\n") == {})
+        flags = [pathlib.Path(f"/proc/{server.pid}/fdinfo/{fd}").read_text() for fd in (3, 4, 5)]
+        check("they close on exec", all(int(re.search(r"flags:\s+(\d+)", text).group(1), 8) & os.O_CLOEXEC for text in flags), flags)
+        server.terminate()
+        check("it stops in order and leaves systemd its socket", server.wait(timeout=20) == 0 and os.path.exists(path), server.stderr.read())
+        for sockets, names, said in (([smtp], "unknown", "FileDescriptorName="), ([smtp], "smtp:imap", "1 sockets and 2 names"),
+                                     ([lmtp], "imaps", "only lmtp may be"), ([idle], "lmtp", "does not listen")):
+            server = serve(sockets, names)
+            _, told = server.communicate(timeout=20)
+            check(f"{names}: {said}", server.returncode == 1 and said in told, told)
+        server = serve([smtp], "smtp", pid=1)
+        _, told = server.communicate(timeout=20)
+        check("what was meant for another process is not taken", server.returncode == 1 and "192.0.2.1:1" in told, told)
+        server = serve([smtp], "smtp", count="x")
+        _, told = server.communicate(timeout=20)
+        check("a number that is none is told", server.returncode == 1 and "LISTEN_FDS" in told, told)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         text = the_unit(folder)
         the_calls(text, folder)
+    with tempfile.TemporaryDirectory() as folder:
+        passed_on(folder)
     print(f"test result: {'FAILED' if wrong else 'ok'}. {checked - wrong} passed; {wrong} failed; 0 ignored;")
     sys.exit(bool(wrong))
 

@@ -12,7 +12,6 @@ use crate::sasl::device::DevicePassword;
 use crate::store::Store;
 use openssl::rand::rand_bytes;
 use serde::Serialize;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,7 +33,7 @@ pub struct Admin {
     /// Seconds since 1970.
     pub started: i64,
     /// Names and places.
-    pub ports: Vec<(&'static str, SocketAddr)>,
+    pub ports: Vec<(&'static str, String)>,
     /// People and devices.
     pub registry: Arc<Registry>,
     /// Their mail.
@@ -95,6 +94,10 @@ impl Admin {
                 self.domain_add(&domain, catch_all.as_deref()).and_then(value)
             }
             Request::DomainRemove { domain } => self.domain_remove(&domain).and_then(value),
+            // What follows the answer is not done here (`follow_up`).
+            Request::Import { user, .. } | Request::Export { user } => {
+                self.person(&user).and_then(|(_, account)| value(account.0))
+            }
         };
         match done {
             Ok(value) => Answer::Done(value),
@@ -114,7 +117,10 @@ impl Admin {
         }
         let free = rustix::fs::statvfs(&self.facts.data)
             .map_err(|error| No::Failed(format!("{}: {error}", self.facts.data.display())))?;
-        let port = |&(name, address): &(&str, _)| PortAt { name: name.to_owned(), address };
+        let port = |(name, address): &(&str, String)| PortAt {
+            name: (*name).to_owned(),
+            address: address.clone(),
+        };
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),

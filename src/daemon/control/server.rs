@@ -1,8 +1,11 @@
 //! The server's end of the control socket. Any program on the machine may connect to it; who it is says the kernel.
 
 use super::admin::{Admin, Facts};
+use super::follow_up::{FollowUp, follow_up};
+use super::transfer::Transfer;
 use super::wire::{ANSWER_LEN_MAX, Answer, REQUEST_LEN_MAX, Request};
-use crate::daemon::sessions::Sessions;
+use crate::daemon::sessions::{Place, Sessions};
+use crate::daemon::socket_file::{self, SocketError, SocketFile};
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::geteuid;
 use smol::LocalExecutor;
@@ -12,7 +15,8 @@ use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::unix::{UnixListener, UnixStream};
 use std::fmt;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+use std::os::fd::AsFd;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,7 +28,7 @@ pub struct Control {
     /// What the requests are answered from.
     pub facts: Facts,
     listener: UnixListener,
-    path: PathBuf,
+    _file: SocketFile,
 }
 
 /// Why there is no socket.
@@ -75,14 +79,13 @@ const EXHAUSTED_WAIT: Duration = Duration::from_millis(200);
 impl Control {
     /// Binds the socket; the caller holds the data folder's lock.
     pub fn bind(path: &Path, facts: Facts) -> Result<Self, ControlError> {
-        let io = |error: io::Error| ControlError::Io(path.to_owned(), error);
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
-        }
-        clear(path)?;
-        let listener = UnixListener::bind(path).map_err(io)?;
-        std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).map_err(io)?;
-        Ok(Self { facts, listener, path: path.to_owned() })
+        let bound = socket_file::bind(path, 0o600, 0o700).map_err(|error| match error {
+            SocketError::Taken => ControlError::Taken(path.to_owned()),
+            SocketError::NoSocket => ControlError::NoSocket(path.to_owned()),
+            SocketError::Io(error) => ControlError::Io(path.to_owned(), error),
+        });
+        let (listener, file) = bound?;
+        Ok(Self { facts, listener, _file: file })
     }
 
     /// Answers for ever, each connection in a task of its own, which has a place in `talks`.
@@ -99,12 +102,16 @@ impl Control {
                 Ok((stream, _)) => {
                     let (place, admin) = (talks.enter(), admin.clone());
                     let talk = async move {
-                        let _place = place;
                         let limit = async {
                             Timer::after(TALK_WAIT * 3).await;
                             Err(io::ErrorKind::TimedOut.into())
                         };
-                        if let Err(error) = talk(stream, admin).or(limit).await {
+                        let talked = match talk(stream, admin).or(limit).await {
+                            Ok(Some((stream, follow_up))) => go_on(stream, follow_up, &place).await,
+                            Ok(None) => Ok(()),
+                            Err(error) => Err(error),
+                        };
+                        if let Err(error) = talked {
                             log::info!("control ended: {error}");
                         }
                     };
@@ -119,37 +126,13 @@ impl Control {
     }
 }
 
-impl Drop for Control {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.path) {
-            log::debug!("control socket not removed: {error}");
-        }
-    }
-}
-
-/// Removes a socket that nobody listens on: its server was killed.
-fn clear(path: &Path) -> Result<(), ControlError> {
-    let io = |error: io::Error| ControlError::Io(path.to_owned(), error);
-    match std::fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(io(error)),
-        Ok(found) if !found.file_type().is_socket() => {
-            return Err(ControlError::NoSocket(path.to_owned()));
-        }
-        Ok(_) => {}
-    }
-    match std::os::unix::net::UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path).map_err(io)
-        }
-        Ok(_) => Err(ControlError::Taken(path.to_owned())),
-        Err(error) => Err(io(error)),
-    }
-}
-
-/// One request, one answer.
-async fn talk(mut stream: UnixStream, admin: Arc<Admin>) -> io::Result<()> {
+/// One request, one answer; and the connection with what follows, if something does.
+async fn talk(
+    mut stream: UnixStream,
+    admin: Arc<Admin>,
+) -> io::Result<Option<(UnixStream, FollowUp)>> {
     let peer = socket_peercred(&stream)?;
+    let mut follow = None;
     let answer = if peer.uid != geteuid() && !peer.uid.is_root() {
         log::warn!("control uid={} refused", peer.uid.as_raw());
         Answer::Refused(
@@ -158,7 +141,16 @@ async fn talk(mut stream: UnixStream, admin: Arc<Admin>) -> io::Result<()> {
     } else {
         match read_line(&mut stream).await? {
             Ok(line) => match serde_json::from_slice::<Request>(&line) {
-                Ok(request) => smol::unblock(move || admin.perform(request)).await,
+                Ok(request) => {
+                    let done = smol::unblock(move || {
+                        let answer = admin.perform(request.clone());
+                        let follows = follow_up(&admin.store, &request, &answer);
+                        (answer, follows)
+                    });
+                    let (answer, follows) = done.await;
+                    follow = follows;
+                    answer
+                }
                 Err(error) => Answer::Refused(format!(
                     "this server (version {}) does not understand the request: {error}",
                     env!("CARGO_PKG_VERSION")
@@ -173,7 +165,35 @@ async fn talk(mut stream: UnixStream, admin: Arc<Admin>) -> io::Result<()> {
     }
     line.push(b'\n');
     stream.write_all(&line).await?;
-    stream.close().await
+    if let Some(follow_up) = follow {
+        return Ok(Some((stream, follow_up)));
+    }
+    stream.close().await?;
+    Ok(None)
+}
+
+/// What follows an answer takes as long as it takes, on a thread of its own; when the server stops, the connection is
+/// closed, and the thread with it.
+async fn go_on(stream: UnixStream, follow_up: FollowUp, place: &Place<()>) -> io::Result<()> {
+    let stream = std::os::unix::net::UnixStream::from(stream.as_fd().try_clone_to_owned()?);
+    let end = stream.try_clone()?;
+    let work = smol::unblock(move || {
+        // A fault of ours ends this connection alone.
+        let work = || follow_up(&mut Transfer::new(stream)?);
+        std::panic::catch_unwind(AssertUnwindSafe(work))
+            .unwrap_or_else(|_| Err(io::Error::other("a fault of ours")))
+    });
+    let stop = async {
+        let stopped = place.news.recv().await;
+        end.shutdown(std::net::Shutdown::Both)?;
+        stopped.map_err(io::Error::other)
+    };
+    let both = async {
+        stop.await?;
+        // The work ends by itself now; it is not waited for here.
+        Err(io::Error::other("the server is stopping"))
+    };
+    work.or(both).await
 }
 
 /// A line without its end. The outer error is the connection's, the inner one the peer may hear.

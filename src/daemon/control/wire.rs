@@ -1,7 +1,6 @@
 //! What is said over the control socket. Both ends are this program, perhaps in two versions.
 
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Bytes of a request with its line's end.
@@ -16,18 +15,66 @@ pub const ANSWER_LEN_MAX: usize = 4 << 20;
 pub enum Request {
     Status,
     UserList,
-    UserAdd { address: String },
-    UserRemove { address: String },
-    DeviceList { user: String },
-    DeviceAdd { user: String, name: Option<String> },
-    DeviceRevoke { user: String, id: i64 },
+    UserAdd {
+        address: String,
+    },
+    UserRemove {
+        address: String,
+    },
+    DeviceList {
+        user: String,
+    },
+    DeviceAdd {
+        user: String,
+        name: Option<String>,
+    },
+    DeviceRevoke {
+        user: String,
+        id: i64,
+    },
     AliasList,
-    AliasAdd { alias: String, user: String },
-    AliasRemove { alias: String, user: Option<String> },
+    AliasAdd {
+        alias: String,
+        user: String,
+    },
+    AliasRemove {
+        alias: String,
+        user: Option<String>,
+    },
     DomainList,
-    DomainAdd { domain: String, catch_all: Option<String> },
-    DomainRemove { domain: String },
-    UserSet { address: String, enabled: Option<bool>, quota: Option<Quota> },
+    DomainAdd {
+        domain: String,
+        catch_all: Option<String>,
+    },
+    DomainRemove {
+        domain: String,
+    },
+    UserSet {
+        address: String,
+        enabled: Option<bool>,
+        quota: Option<Quota>,
+    },
+    /// The answer is an account's number; then the connection goes on as an import (`ImportStep`).
+    Import {
+        user: String,
+        way: ImportWay,
+    },
+    /// The same with an export (`ExportStep`).
+    Export {
+        user: String,
+    },
+}
+
+/// What an import does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImportWay {
+    /// Takes what is not there.
+    Take,
+    /// Takes also what was imported before and is not in its mailbox any more.
+    TakeAgain,
+    /// Changes nothing.
+    Try,
 }
 
 /// What the server says to it.
@@ -158,5 +205,6 @@ pub struct Status {
 #[allow(missing_docs, reason = "as their names say")]
 pub struct PortAt {
     pub name: String,
-    pub address: SocketAddr,
+    /// An address with a port, or a socket's path.
+    pub address: String,
 }
