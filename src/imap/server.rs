@@ -402,7 +402,8 @@ impl Machine for Server {
         };
         match (answer, question) {
             (Answer::LoggedIn(account), Question::Login { tag }) => {
-                self.standing = Standing::Known(Box::new(Session::new(account, self.setup.number)));
+                let (number, limit) = (self.setup.number, self.setup.limits.message_size_max);
+                self.standing = Standing::Known(Box::new(Session::new(account, number, limit)));
                 let able = format!("CAPABILITY {}", self.capabilities());
                 let _ = self.end(&tag, &Completion::ok("Logged in").code(able));
             }

@@ -26,13 +26,15 @@ pub struct Session {
     pub selected: Option<Selected>,
     /// Does the client know MODSEQ?
     pub condstore: Condstore,
+    /// The largest message that APPEND takes, in bytes (RFC 7889).
+    pub append_limit: u64,
     /// Messages that come in by one APPEND; the last may not be whole.
     pub uploads: Vec<Upload>,
 }
 
 impl Session {
     /// Somebody has logged in.
-    pub fn new(account: Account, number: u64) -> Self {
+    pub fn new(account: Account, number: u64, append_limit: u64) -> Self {
         Self {
             account,
             number,
@@ -41,6 +43,7 @@ impl Session {
             out: Writer::default(),
             selected: None,
             condstore: Condstore::Unaware,
+            append_limit,
             uploads: Vec::new(),
         }
     }

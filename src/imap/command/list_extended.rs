@@ -149,7 +149,7 @@ impl Listing {
         for option in &self.returns {
             if let (Return::Status(items), Some(mailbox)) = (option, mailbox) {
                 spent += STATUS_COST;
-                if let Err(error) = items.write(&mut session.out, &session.account, mailbox) {
+                if let Err(error) = items.write(session, mailbox) {
                     // RFC 5819 §2: then the client hears nothing of it.
                     log::warn!("service=imap no status of a mailbox: {error}");
                 }
