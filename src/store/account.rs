@@ -14,7 +14,9 @@ use super::op::{
     Transferred,
 };
 use super::row::{At, Row};
+use super::scratch::Scratch;
 use super::text::Text;
+use super::without_nul;
 use crate::base::{AccountId, Ticket, ticket};
 use crate::mail::{Card, Scanner};
 use crate::maildir::{Dir, MailboxId, Uid, UidSet};
@@ -206,14 +208,34 @@ impl Account {
         if let Some(file) = text.as_file() {
             return Ok((file.clone(), range));
         }
+        let mut scratch = self.scratch(range.end.saturating_sub(range.start))?;
+        text.copy(range, &mut scratch)?;
+        let (file, size) = scratch.done();
+        Ok((file, 0..size))
+    }
+
+    /// A file without a name, for about so many bytes. The disk is left the room that it needs for mail.
+    pub fn scratch(&self, size: u64) -> Result<Scratch, StoreError> {
+        self.room_on_disk(size)?;
         let failed = |error: std::io::Error| StoreError::io("copy a message", &error);
         let tmp = &self.shared.ready()?.tmp;
         let unique = lock(&self.shared.unique).next(super::core::now());
         let name = format!("c{}", unique.hex()).into_bytes();
         let file = tmp.create(&name).map_err(failed)?;
         tmp.unlink(&name).map_err(failed)?;
-        let len = text.copy(range, &file).map_err(failed)?;
-        Ok((Arc::new(file), 0..len))
+        Ok(Scratch::new(file))
+    }
+
+    /// A message with NULs in it, and its card, in a form that has none: what holds them is in base64 there. Reads and
+    /// writes the whole of it.
+    pub fn without_nul(&self, text: &Text, card: &Card) -> Result<(Text, Card), StoreError> {
+        // Base64 takes 78 bytes for 57.
+        let mut scratch = self.scratch(text.size().saturating_mul(3) / 2)?;
+        without_nul::write(text, card, &mut scratch)?;
+        let (file, size) = scratch.done();
+        let text = Text::whole(file, size);
+        let card = scan(&text)?;
+        Ok((text, card))
     }
 
     /// A message's card; made from the message if it is not at hand.
@@ -222,20 +244,7 @@ impl Account {
         if let Some(card) = stored.and_then(|bytes| Card::decode(&bytes)) {
             return Ok(card);
         }
-        let text = self.open(mailbox, row)?;
-        let mut scanner = Scanner::default();
-        let mut at = 0;
-        while at < text.size() {
-            let piece = text
-                .read(at..at + 64 * 1024)
-                .map_err(|error| StoreError::io("read a message", &error))?;
-            if piece.is_empty() {
-                break;
-            }
-            at += piece.len() as u64;
-            scanner.push(&piece);
-        }
-        let card = scanner.finish();
+        let card = scan(&self.open(mailbox, row)?)?;
         self.shared.cards.write(self.shared.id, &[(row.email_id, row.size, card.encode())]);
         Ok(card)
     }
@@ -254,6 +263,10 @@ impl Account {
         if self.quota().is_some_and(|quota| used.saturating_add(size) > quota) {
             return Err(StoreError::OverQuota);
         }
+        self.room_on_disk(size)
+    }
+
+    fn room_on_disk(&self, size: u64) -> Result<(), StoreError> {
         let free = Dir::open(&self.shared.path).and_then(|dir| dir.free_bytes());
         let free = free.map_err(|error| StoreError::io("ask for free space", &error))?;
         if free < FREE_MIN.saturating_add(size) { Err(StoreError::NoSpace) } else { Ok(()) }
@@ -328,4 +341,20 @@ impl Account {
         self.shared.push(op(promise));
         later
     }
+}
+
+/// The card of a message, from its text.
+fn scan(text: &Text) -> Result<Card, StoreError> {
+    let (mut scanner, mut at) = (Scanner::default(), 0);
+    while at < text.size() {
+        let piece = text
+            .read(at..at + 64 * 1024)
+            .map_err(|error| StoreError::io("read a message", &error))?;
+        if piece.is_empty() {
+            break;
+        }
+        at += piece.len() as u64;
+        scanner.push(&piece);
+    }
+    Ok(scanner.finish())
 }

@@ -28,11 +28,13 @@ mod placement;
 mod recover;
 mod replay;
 mod row;
+mod scratch;
 mod start;
 mod survey;
 mod text;
 mod threads;
 mod watcher;
+mod without_nul;
 
 mod accounts;
 
@@ -49,4 +51,5 @@ pub use op::{
 };
 pub use placement::{Placement, Target};
 pub use row::{At, Row};
+pub use scratch::Scratch;
 pub use text::{Lines, Text};

@@ -1,8 +1,10 @@
 //! A message's text as clients see it. Our own files go out byte for byte; another program's may end lines by LF alone,
 //! and are read as if every line ended by CRLF.
 
+use super::error::StoreError;
+use super::scratch::Scratch;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -83,6 +85,11 @@ impl Text {
         Ok(Self { file: Arc::new(file), lines, size })
     }
 
+    /// A file that is read byte for byte.
+    pub(super) const fn whole(file: Arc<File>, size: u64) -> Self {
+        Self { file, lines: Lines::AsTheyAre, size }
+    }
+
     /// Bytes as clients count them.
     pub const fn size(&self) -> u64 {
         self.size
@@ -93,23 +100,23 @@ impl Text {
         (self.lines == Lines::AsTheyAre).then_some(&self.file)
     }
 
-    /// Writes a range of the text, cut at its end, into a file; how many bytes that were.
-    pub(super) fn copy(&self, range: Range<u64>, mut into: &File) -> io::Result<u64> {
-        let mut reader = Reader::new(self.file.try_clone()?, self.lines);
-        let (mut at, mut written) = (0_u64, 0_u64);
-        while let Some(piece) = reader.next_piece()? {
+    /// Writes a range of the text, cut at its end, into a file.
+    pub(super) fn copy(&self, range: Range<u64>, into: &mut Scratch) -> Result<(), StoreError> {
+        let failed = |error: io::Error| StoreError::io("copy a message", &error);
+        let mut reader = Reader::new(self.file.try_clone().map_err(failed)?, self.lines);
+        let mut at = 0_u64;
+        while let Some(piece) = reader.next_piece().map_err(failed)? {
             let len = piece.len() as u64;
             let offset =
                 |place: u64| usize::try_from(place.saturating_sub(at).min(len)).unwrap_or(0);
             let wanted = piece.get(offset(range.start)..offset(range.end)).unwrap_or_default();
-            into.write_all(wanted)?;
-            written += wanted.len() as u64;
+            into.write(wanted)?;
             at += len;
             if at >= range.end {
                 break;
             }
         }
-        Ok(written)
+        Ok(())
     }
 
     /// A range of the text, cut at its end.
@@ -147,6 +154,7 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use super::Text;
+    use crate::store::scratch::Scratch;
 
     #[test]
     fn bare_line_feeds_are_read_as_crlf_at_any_offset() {
@@ -166,7 +174,9 @@ mod tests {
             assert_eq!(text.read(from..from + 7).unwrap(), &all[at..at + 7]);
         }
         let copied = path.with_extension("copy");
-        let len = text.copy(65_530..131_080, &std::fs::File::create(&copied).unwrap()).unwrap();
+        let mut scratch = Scratch::new(std::fs::File::create(&copied).unwrap());
+        text.copy(65_530..131_080, &mut scratch).unwrap();
+        let (_, len) = scratch.done();
         assert_eq!((len, std::fs::read(&copied).unwrap()), (65_550, all[65_530..131_080].to_vec()));
         std::fs::remove_file(copied).unwrap();
         let plain = open(raw.len());

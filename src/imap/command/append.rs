@@ -1,4 +1,4 @@
-//! APPEND (RFC 3501 §6.3.11, APPENDUID of RFC 4315 §3). The message itself never stands in memory: it is written as it
+//! APPEND (RFC 3501 §6.3.11, APPENDUID of RFC 4315 §3, `literal8` of RFC 3516 §4.4). The message itself never stands in memory: it is written as it
 //! comes.
 
 use super::action::Action;
@@ -49,6 +49,8 @@ fn read_more(args: &mut Args<'_>, name: MailboxName) -> Parsed<Head> {
         head.date = Some(args.date_time()?);
         args.space()?;
     }
+    // A literal8 may hold NULs. So may a literal here: mail that is moved from elsewhere comes as it is.
+    args.eat(b'~');
     if at_literal(args) { Ok(head) } else { Err(Completion::bad("The message is no literal")) }
 }
 
@@ -168,12 +170,17 @@ mod tests {
         assert_eq!(head(b" saved-messages (\\Seen) {310}\r\n"), Ok(true));
         assert_eq!(head(b" x (\\Seen) \"17-Jul-1996 02:44:25 -0700\" {310+}\r\n"), Ok(true));
         assert_eq!(head(b" x {3}\r\n"), Ok(true));
+        assert_eq!(head(b" x (\\Seen) ~{3}\r\n"), Ok(true));
+        assert_eq!(head(b" x ~{3+}\r\n"), Ok(true));
         assert_eq!(head(b" {5}\r\n"), Ok(false));
         assert_eq!(head(b" {5}\r\nINBOX {3}\r\n"), Ok(true));
         for bad in [
             &b" x (\\Seen {3}\r\n"[..],
             b" x \"yesterday\" {3}\r\n",
             b" x y {3}\r\n",
+            b" x ~ {3}\r\n",
+            b" x ~~{3}\r\n",
+            b" ~{1}\r\n",
             b" ../x {3}\r\n",
         ] {
             assert!(head(bad).is_err(), "{bad:?}");

@@ -1,6 +1,7 @@
 //! FETCH (RFC 3501 §6.4.5, CHANGEDSINCE of RFC 7162 §3.1.4.1): answered in pieces, each from one look at the index.
 
 use super::action::Action;
+use super::fetch_fault::Fault;
 use super::fetch_item::{Item, Seen, read_items};
 use super::fetch_message::{Message, Need};
 use crate::imap::args::{Args, Parsed};
@@ -97,8 +98,11 @@ fn begin(
             members(&selected.view, &uids, Uid(1)).filter(|(_, entry)| entry.modseq > since);
         uids = changed.map(|(_, entry)| entry.uid).collect();
     }
-    let sets_seen =
-        |item: &Item| matches!(item, Item::Section(section) if section.seen == Seen::Set);
+    let sets_seen = |item: &Item| match item {
+        Item::Section(section) => section.seen == Seen::Set,
+        Item::Binary(binary) => binary.seen == Seen::Set,
+        _ => false,
+    };
     let seen = if selected.access == Access::ReadWrite && items.iter().any(sets_seen) {
         Marking::UpTo(Uid(0))
     } else {
@@ -201,7 +205,7 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
         let mut message =
             Message { account, mailbox: &mailbox, selected, seq, entry, rows: &mut fetch.rows };
         let mut written = message.write(out, &fetch.items, &fetch.need, &fetch.uids);
-        if matches!(written, Err(StoreError::NoMessage))
+        if matches!(written, Err(Fault::Store(StoreError::NoMessage)))
             && message.rows.renew(account, mailbox.id, entry.uid).is_ok()
         {
             written = message.write(out, &fetch.items, &fetch.need, &fetch.uids);
@@ -210,12 +214,17 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
             Ok(opened) => files += opened,
             // What another session expunged in the meantime cannot be had (RFC 2180 §4.1.2). A UID that is not there is
             // no fault of anybody's (RFC 3501 §6.4.8).
-            Err(StoreError::NoMessage) if fetch.numbers == Numbers::Uid => {}
-            Err(StoreError::NoMessage) => {
+            Err(Fault::Store(StoreError::NoMessage)) if fetch.numbers == Numbers::Uid => {}
+            Err(Fault::Store(StoreError::NoMessage)) => {
                 let gone = Completion::no("Some of the messages are gone").code("EXPUNGEISSUED");
                 fetch.refused.get_or_insert(gone);
             }
-            Err(error) => {
+            Err(Fault::UnknownEncoding) => {
+                let text =
+                    "A part has a transfer encoding that is not known here; BODY has it as it is";
+                fetch.refused.get_or_insert(Completion::no(text).code("UNKNOWN-CTE"));
+            }
+            Err(Fault::Store(error)) => {
                 log::error!("service=imap uid={} not fetched: {error}", entry.uid);
                 let text = "Some of the messages cannot be read; see the server's log";
                 fetch.refused = Some(Completion::no(text).code("SERVERBUG"));

@@ -1,4 +1,5 @@
-//! What FETCH can be asked for (RFC 3501 §6.4.5): items, macros, sections and their partial ranges.
+//! What FETCH can be asked for (RFC 3501 §6.4.5, BINARY of RFC 3516 §4.2): items, macros, sections and their partial
+//! ranges.
 
 use crate::imap::args::{Args, Parsed};
 use crate::imap::response::Completion;
@@ -33,6 +34,10 @@ pub enum Item {
     SaveDate,
     /// BODY with a section, and the RFC822 items that mean the same.
     Section(Section),
+    /// BINARY
+    Binary(Binary),
+    /// BINARY.SIZE of this part; empty is the message.
+    BinarySize(Vec<u32>),
 }
 
 /// A piece of the message itself.
@@ -42,12 +47,32 @@ pub struct Section {
     pub number: Vec<u32>,
     /// What of it.
     pub what: What,
-    /// Offset and length in bytes.
-    pub partial: Option<(u64, u64)>,
+    /// What of that.
+    pub partial: Option<Partial>,
     /// Whether `\Seen` is set.
     pub seen: Seen,
     /// How the answer names it.
     pub label: Label,
+}
+
+/// A part with its transfer encoding undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binary {
+    /// The part; empty is the message.
+    pub number: Vec<u32>,
+    /// What of the decoded bytes.
+    pub partial: Option<Partial>,
+    /// Whether `\\Seen` is set.
+    pub seen: Seen,
+}
+
+/// `<0.2048>`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partial {
+    /// Offset in bytes.
+    pub start: u64,
+    /// Length in bytes, at least 1.
+    pub len: u64,
 }
 
 /// What of a part is meant.
@@ -83,6 +108,8 @@ const FIELDS_MAX: usize = 200;
 const DEPTH_MAX: usize = 100;
 /// Sections of chosen fields in one command: each may be as long as a header, and is put together in memory.
 const CHOSEN_MAX: usize = 8;
+/// Decoded parts in one command: each is read from its beginning and may take a file of its own.
+const BINARY_MAX: usize = 16;
 
 /// One item, a macro, or a list of items.
 pub fn read_items(args: &mut Args<'_>) -> Parsed<Vec<Item>> {
@@ -96,6 +123,10 @@ pub fn read_items(args: &mut Args<'_>) -> Parsed<Vec<Item>> {
         if items.iter().filter(is_chosen).count() > CHOSEN_MAX {
             let text = "FETCH takes at most 8 sections of chosen header fields";
             return Err(Completion::no(text).code("LIMIT"));
+        }
+        let is_binary = |item: &&Item| matches!(item, Item::Binary(_) | Item::BinarySize(_));
+        if items.iter().filter(is_binary).count() > BINARY_MAX {
+            return Err(Completion::no("FETCH decodes at most 16 parts").code("LIMIT"));
         }
         return Ok(items);
     }
@@ -140,11 +171,21 @@ fn read_item(args: &mut Args<'_>) -> Parsed<Item> {
         "BODY" if args.peek() != Some(b'[') => Ok(Item::Body),
         "BODY" => read_section(args, Seen::Set).map(Item::Section),
         "BODY.PEEK" => read_section(args, Seen::Left).map(Item::Section),
+        "BINARY" => read_binary(args, Seen::Set).map(Item::Binary),
+        "BINARY.PEEK" => read_binary(args, Seen::Left).map(Item::Binary),
+        "BINARY.SIZE" => read_number(args).map(Item::BinarySize),
         _ => Err(Completion::bad("FETCH does not know this item")),
     }
 }
 
 fn read_section(args: &mut Args<'_>, seen: Seen) -> Parsed<Section> {
+    let (number, what) = read_place(args)?;
+    let partial = read_partial(args)?;
+    Ok(Section { number, what, partial, seen, label: Label::Body })
+}
+
+/// `[1.2.MIME]`
+fn read_place(args: &mut Args<'_>) -> Parsed<(Vec<u32>, What)> {
     args.expect(b'[')?;
     let mut number = Vec::new();
     let mut what = What::Part(SectionPart::Body);
@@ -165,19 +206,35 @@ fn read_section(args: &mut Args<'_>, seen: Seen) -> Parsed<Section> {
         }
     }
     args.expect(b']')?;
-    let partial = if args.eat(b'<') {
-        let start = args.number64()?;
-        args.expect(b'.')?;
-        let len = args.number64()?;
-        args.expect(b'>')?;
-        if len == 0 {
-            return Err(Completion::bad("A partial range has at least one byte"));
+    Ok((number, what))
+}
+
+fn read_partial(args: &mut Args<'_>) -> Parsed<Option<Partial>> {
+    if !args.eat(b'<') {
+        return Ok(None);
+    }
+    let start = args.number64()?;
+    args.expect(b'.')?;
+    let len = args.number64()?;
+    args.expect(b'>')?;
+    if len == 0 {
+        return Err(Completion::bad("A partial range has at least one byte"));
+    }
+    Ok(Some(Partial { start, len }))
+}
+
+/// `section-binary`: a number only.
+fn read_number(args: &mut Args<'_>) -> Parsed<Vec<u32>> {
+    match read_place(args)? {
+        (number, What::Part(SectionPart::Body)) => Ok(number),
+        (_, What::Part(_) | What::Fields(..)) => {
+            Err(Completion::bad("BINARY takes a part number only"))
         }
-        Some((start, len))
-    } else {
-        None
-    };
-    Ok(Section { number, what, partial, seen, label: Label::Body })
+    }
+}
+
+fn read_binary(args: &mut Args<'_>, seen: Seen) -> Parsed<Binary> {
+    Ok(Binary { number: read_number(args)?, partial: read_partial(args)?, seen })
 }
 
 fn read_what(args: &mut Args<'_>, of_part: bool) -> Parsed<What> {
@@ -208,9 +265,7 @@ impl Section {
             return;
         }
         out.text("BODY[");
-        for (at, index) in self.number.iter().enumerate() {
-            out.text(if at > 0 { "." } else { "" }).number(*index);
-        }
+        write_number(out, &self.number);
         let word = match &self.what {
             What::Part(SectionPart::Body) => "",
             What::Part(SectionPart::Header) => "HEADER",
@@ -228,9 +283,30 @@ impl Section {
             });
         }
         out.text("]");
-        if let Some((start, _)) = self.partial {
-            out.text("<").number(start).text(">");
-        }
+        write_partial(out, self.partial);
+    }
+}
+
+impl Binary {
+    /// `BINARY[1.2]<0>`
+    pub fn write_label(&self, out: &mut Writer) {
+        out.text("BINARY[");
+        write_number(out, &self.number);
+        out.text("]");
+        write_partial(out, self.partial);
+    }
+}
+
+/// `1.2`
+pub fn write_number(out: &mut Writer, number: &[u32]) {
+    for (at, index) in number.iter().enumerate() {
+        out.text(if at > 0 { "." } else { "" }).number(*index);
+    }
+}
+
+fn write_partial(out: &mut Writer, partial: Option<Partial>) {
+    if let Some(Partial { start, .. }) = partial {
+        out.text("<").number(start).text(">");
     }
 }
 
@@ -244,9 +320,12 @@ mod tests {
     fn label(text: &str) -> Option<String> {
         let mut args = Args::new(text.as_bytes());
         let items = read_items(&mut args).ok().filter(|_| args.is_empty())?;
-        let Some(Item::Section(section)) = items.first() else { return None };
         let mut out = Writer::default();
-        section.write_label(&mut out);
+        match items.first()? {
+            Item::Section(section) => section.write_label(&mut out),
+            Item::Binary(binary) => binary.write_label(&mut out),
+            _ => return None,
+        }
         match out.next() {
             Some(Output::Bytes(bytes)) => String::from_utf8(bytes).ok(),
             _ => None,
@@ -263,6 +342,8 @@ mod tests {
             ("BODY[3.HEADER.FIELDS.NOT (a)]<5.1>", "BODY[3.HEADER.FIELDS.NOT (a)]<5>"),
             ("BODY[4.TEXT]", "BODY[4.TEXT]"),
             ("RFC822.TEXT", "RFC822.TEXT"),
+            ("BINARY[]", "BINARY[]"),
+            ("binary.peek[3.1]<8.5>", "BINARY[3.1]<8>"),
         ] {
             assert_eq!(label(text).as_deref(), Some(expected), "{text}");
         }
@@ -278,6 +359,13 @@ mod tests {
             "BODY[]<1.0>",
             "BODY[X]",
             "BODY[HEADER.FIELDS ()]",
+            "BINARY",
+            "BINARY[HEADER]",
+            "BINARY[1.MIME]",
+            "BINARY[1]<0>",
+            "BINARY.PEEK[1]<0.0>",
+            "BINARY.SIZE",
+            "BINARY.SIZE[1]<0.1>",
         ] {
             assert_eq!(label(bad), None, "{bad}");
         }

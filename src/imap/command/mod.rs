@@ -12,6 +12,8 @@ mod delete;
 mod enable;
 mod expunge;
 mod fetch;
+mod fetch_binary;
+mod fetch_fault;
 mod fetch_item;
 mod fetch_message;
 mod id;

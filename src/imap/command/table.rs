@@ -132,6 +132,8 @@ const OTHERS: &[&str] = &[
     // RFC 5258, RFC 5819
     "LIST-EXTENDED",
     "LIST-STATUS",
+    // RFC 3516
+    "BINARY",
 ];
 
 /// All that we announce, with what depends on the state of the session behind it.
