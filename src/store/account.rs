@@ -18,8 +18,8 @@ use super::scratch::Scratch;
 use super::text::Text;
 use super::without_nul;
 use crate::base::{AccountId, Ticket, ticket};
-use crate::mail::{Card, Scanner};
-use crate::maildir::{Dir, MailboxId, Uid, UidSet};
+use crate::mail::{Card, Scanner, preview_parts};
+use crate::maildir::{Dir, MailboxId, Uid, UidSet, Unique};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Range;
@@ -247,6 +247,40 @@ impl Account {
         let card = scan(&self.open(mailbox, row)?)?;
         self.shared.cards.write(self.shared.id, &[(row.email_id, row.size, card.encode())]);
         Ok(card)
+    }
+
+    /// The preview of a message (RFC 8970), if somebody has asked for it before.
+    pub fn preview(&self, row: &Row) -> Option<String> {
+        let stored = self.shared.cards.read_preview(self.shared.id, row.email_id, row.size)?;
+        String::from_utf8(stored).ok()
+    }
+
+    /// Makes it: reads the beginning of a part or two of the message.
+    pub fn make_preview(&self, mailbox: &Mailbox, row: &Row) -> Result<String, StoreError> {
+        let card = self.card(mailbox, row)?;
+        let parts = preview_parts(&card.structure);
+        if parts.is_empty() {
+            return Ok(String::new());
+        }
+        let text = self.open(mailbox, row)?;
+        for part in parts {
+            let start = part.body.start;
+            let body = text
+                .read(start..start.saturating_add(part.preview_len()))
+                .map_err(|error| StoreError::io("read a message", &error))?;
+            let preview = part.preview(&body);
+            if !preview.is_empty() {
+                return Ok(preview);
+            }
+        }
+        Ok(String::new())
+    }
+
+    /// Keeps previews, by EMAILID and size, for the next time.
+    pub fn keep_previews(&self, previews: &[(Unique, u64, String)]) {
+        if !previews.is_empty() {
+            self.shared.cards.write_previews(self.shared.id, previews);
+        }
     }
 
     /// Begins a message.

@@ -2,8 +2,9 @@
 
 use super::action::Action;
 use super::fetch_fault::Fault;
-use super::fetch_item::{Item, Seen, read_items};
+use super::fetch_item::{Item, read_items};
 use super::fetch_message::{Message, Need};
+use super::fetch_section::Seen;
 use crate::imap::args::{Args, Parsed};
 use crate::imap::job::{Job, Next, when_done};
 use crate::imap::response::Completion;
@@ -18,6 +19,8 @@ use std::sync::Arc;
 /// Messages of one piece for which the disk is asked, and files that it may hold open.
 const PIECE_MAX: usize = 256;
 const FILES_MAX: usize = 16;
+/// Previews that are made in one piece, and kept with one write.
+const PREVIEWS_MAX: usize = 64;
 /// Messages that become `\Seen` with one change.
 const SEEN_MAX: usize = 64;
 
@@ -195,15 +198,17 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
         Marking::UpTo(last) => last,
     };
     let (mut count, mut files, mut next) = (0, 0, None);
+    let mut previews = Vec::new();
     for (seq, entry) in members(&selected.view, &fetch.uids, fetch.next) {
         let much = count == PIECE_MAX && fetch.need.asks_the_disk();
+        let much = much || previews.len() >= PREVIEWS_MAX;
         if much || files >= FILES_MAX || out.is_full() || entry.uid > marked_to {
             next = Some(entry.uid);
             break;
         }
         count += 1;
-        let mut message =
-            Message { account, mailbox: &mailbox, selected, seq, entry, rows: &mut fetch.rows };
+        let (mailbox, rows, previews) = (&*mailbox, &mut fetch.rows, &mut previews);
+        let mut message = Message { account, mailbox, selected, seq, entry, rows, previews };
         let mut written = message.write(out, &fetch.items, &fetch.need, &fetch.uids);
         if matches!(written, Err(Fault::Store(StoreError::NoMessage)))
             && message.rows.renew(account, mailbox.id, entry.uid).is_ok()
@@ -231,6 +236,7 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
             }
         }
     }
+    account.keep_previews(&previews);
     Ok(match next {
         Some(uid) => {
             fetch.next = uid;

@@ -5,7 +5,7 @@
 //! without a name, and that goes out. A range, and the size, cost reading the part from its beginning.
 
 use super::fetch_fault::Fault;
-use super::fetch_item::Partial;
+use super::fetch_section::Partial;
 use crate::imap::writer::Writer;
 use crate::mail::{Card, PartKind, SectionPart, TransferDecoder};
 use crate::store::{Account, Scratch, StoreError, Text};

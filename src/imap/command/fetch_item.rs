@@ -1,11 +1,11 @@
-//! What FETCH can be asked for (RFC 3501 §6.4.5, BINARY of RFC 3516 §4.2): items, macros, sections and their partial
-//! ranges.
+//! What FETCH can be asked for (RFC 3501 §6.4.5, BINARY of RFC 3516 §4.2, PREVIEW of RFC 8970 §3): items and macros.
 
+use super::fetch_section::{
+    Binary, Label, Section, Seen, What, read_binary, read_number, read_section, word,
+};
 use crate::imap::args::{Args, Parsed};
 use crate::imap::response::Completion;
-use crate::imap::writer::Writer;
 use crate::mail::SectionPart;
-use crate::mail::header::Selection;
 
 /// A data item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub enum Item {
     ThreadId,
     /// SAVEDATE (RFC 8514)
     SaveDate,
+    /// PREVIEW (RFC 8970)
+    Preview(Haste),
     /// BODY with a section, and the RFC822 items that mean the same.
     Section(Section),
     /// BINARY
@@ -40,72 +42,17 @@ pub enum Item {
     BinarySize(Vec<u32>),
 }
 
-/// A piece of the message itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
-    /// The part; empty is the message.
-    pub number: Vec<u32>,
-    /// What of it.
-    pub what: What,
-    /// What of that.
-    pub partial: Option<Partial>,
-    /// Whether `\Seen` is set.
-    pub seen: Seen,
-    /// How the answer names it.
-    pub label: Label,
-}
-
-/// A part with its transfer encoding undone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Binary {
-    /// The part; empty is the message.
-    pub number: Vec<u32>,
-    /// What of the decoded bytes.
-    pub partial: Option<Partial>,
-    /// Whether `\\Seen` is set.
-    pub seen: Seen,
-}
-
-/// `<0.2048>`
+/// Whether a preview may be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Partial {
-    /// Offset in bytes.
-    pub start: u64,
-    /// Length in bytes, at least 1.
-    pub len: u64,
+pub enum Haste {
+    /// It is made if it is not at hand.
+    No,
+    /// `(LAZY)`: it is told only if it is at hand.
+    Lazy,
 }
 
-/// What of a part is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
-    /// A range of the message.
-    Part(SectionPart),
-    /// Some fields of the header.
-    Fields(Selection, Vec<Vec<u8>>),
-}
-
-/// Does reading a section set `\Seen`?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    /// It does.
-    Set,
-    /// `.PEEK`: it does not.
-    Left,
-}
-
-/// The name in the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Label {
-    /// `BODY[…]`
-    Body,
-    /// The old name.
-    Old(&'static str),
-}
-
-/// Items of one command, fields of one section, and how deep a part number goes at most.
+/// Items of one command.
 const ITEMS_MAX: usize = 100;
-const FIELDS_MAX: usize = 200;
-const DEPTH_MAX: usize = 100;
 /// Sections of chosen fields in one command: each may be as long as a header, and is put together in memory.
 const CHOSEN_MAX: usize = 8;
 /// Decoded parts in one command: each is read from its beginning and may take a file of its own.
@@ -143,11 +90,6 @@ pub fn read_items(args: &mut Args<'_>) -> Parsed<Vec<Item>> {
     Ok(fast.iter().chain(more).cloned().collect())
 }
 
-fn word(args: &mut Args<'_>) -> String {
-    let word = args.take_while(|b| b.is_ascii_alphanumeric() || b == b'.');
-    String::from_utf8_lossy(word).to_ascii_uppercase()
-}
-
 fn read_item(args: &mut Args<'_>) -> Parsed<Item> {
     let word = word(args);
     let old = |what, seen, name| {
@@ -164,6 +106,7 @@ fn read_item(args: &mut Args<'_>) -> Parsed<Item> {
         "EMAILID" => Ok(Item::EmailId),
         "THREADID" => Ok(Item::ThreadId),
         "SAVEDATE" => Ok(Item::SaveDate),
+        "PREVIEW" => read_haste(args).map(Item::Preview),
         "RFC822.SIZE" => Ok(Item::Size),
         "RFC822" => old(SectionPart::Body, Seen::Set, "RFC822"),
         "RFC822.HEADER" => old(SectionPart::Header, Seen::Left, "RFC822.HEADER"),
@@ -178,141 +121,22 @@ fn read_item(args: &mut Args<'_>) -> Parsed<Item> {
     }
 }
 
-fn read_section(args: &mut Args<'_>, seen: Seen) -> Parsed<Section> {
-    let (number, what) = read_place(args)?;
-    let partial = read_partial(args)?;
-    Ok(Section { number, what, partial, seen, label: Label::Body })
-}
-
-/// `[1.2.MIME]`
-fn read_place(args: &mut Args<'_>) -> Parsed<(Vec<u32>, What)> {
-    args.expect(b'[')?;
-    let mut number = Vec::new();
-    let mut what = What::Part(SectionPart::Body);
-    // `BODY[1.]` names nothing: behind a dot something comes.
-    while !number.is_empty() || args.peek() != Some(b']') {
-        if args.peek().is_some_and(|b| b.is_ascii_digit()) {
-            let index = args.number()?;
-            if index == 0 || number.len() >= DEPTH_MAX {
-                return Err(Completion::bad("There is no such part number"));
-            }
-            number.push(index);
-            if !args.eat(b'.') {
-                break;
-            }
-        } else {
-            what = read_what(args, !number.is_empty())?;
-            break;
-        }
+/// ` (LAZY)` if it comes next; other parentheses are not PREVIEW's.
+fn read_haste(args: &mut Args<'_>) -> Parsed<Haste> {
+    let mut ahead = *args;
+    if !(ahead.eat(b' ') && ahead.eat(b'(') && ahead.word("LAZY")) {
+        return Ok(Haste::No);
     }
-    args.expect(b']')?;
-    Ok((number, what))
-}
-
-fn read_partial(args: &mut Args<'_>) -> Parsed<Option<Partial>> {
-    if !args.eat(b'<') {
-        return Ok(None);
-    }
-    let start = args.number64()?;
-    args.expect(b'.')?;
-    let len = args.number64()?;
-    args.expect(b'>')?;
-    if len == 0 {
-        return Err(Completion::bad("A partial range has at least one byte"));
-    }
-    Ok(Some(Partial { start, len }))
-}
-
-/// `section-binary`: a number only.
-fn read_number(args: &mut Args<'_>) -> Parsed<Vec<u32>> {
-    match read_place(args)? {
-        (number, What::Part(SectionPart::Body)) => Ok(number),
-        (_, What::Part(_) | What::Fields(..)) => {
-            Err(Completion::bad("BINARY takes a part number only"))
-        }
-    }
-}
-
-fn read_binary(args: &mut Args<'_>, seen: Seen) -> Parsed<Binary> {
-    Ok(Binary { number: read_number(args)?, partial: read_partial(args)?, seen })
-}
-
-fn read_what(args: &mut Args<'_>, of_part: bool) -> Parsed<What> {
-    let fields = |args: &mut Args<'_>, selection| {
-        args.space()?;
-        let names = args.list(|args| args.astring().map(std::borrow::Cow::into_owned))?;
-        if names.is_empty() || names.len() > FIELDS_MAX {
-            return Err(Completion::bad("A section names between 1 and 200 fields"));
-        }
-        Ok(What::Fields(selection, names))
-    };
-    match word(args).as_str() {
-        "HEADER" => Ok(What::Part(SectionPart::Header)),
-        "TEXT" => Ok(What::Part(SectionPart::Text)),
-        "MIME" if of_part => Ok(What::Part(SectionPart::Mime)),
-        "HEADER.FIELDS" => fields(args, Selection::Named),
-        "HEADER.FIELDS.NOT" => fields(args, Selection::Others),
-        _ => Err(Completion::bad("There is no such section")),
-    }
-}
-
-impl Section {
-    /// `BODY[1.HEADER.FIELDS (Date)]<0>`: only the offset of a partial range is repeated.
-    // Quirk(iOS): a label with the length in it makes it ask for ever.
-    pub fn write_label(&self, out: &mut Writer) {
-        if let Label::Old(name) = self.label {
-            out.text(name);
-            return;
-        }
-        out.text("BODY[");
-        write_number(out, &self.number);
-        let word = match &self.what {
-            What::Part(SectionPart::Body) => "",
-            What::Part(SectionPart::Header) => "HEADER",
-            What::Part(SectionPart::Text) => "TEXT",
-            What::Part(SectionPart::Mime) => "MIME",
-            What::Fields(Selection::Named, _) => "HEADER.FIELDS",
-            What::Fields(Selection::Others, _) => "HEADER.FIELDS.NOT",
-        };
-        out.text(if self.number.is_empty() || word.is_empty() { "" } else { "." }).text(word);
-        if let What::Fields(_, names) = &self.what {
-            out.text(" ").list(names, |out, name: &Vec<u8>| {
-                let atom =
-                    !name.is_empty() && name.iter().all(|&b| crate::imap::args::is_atom_char(b));
-                if atom { out.raw(name) } else { out.string(name) }
-            });
-        }
-        out.text("]");
-        write_partial(out, self.partial);
-    }
-}
-
-impl Binary {
-    /// `BINARY[1.2]<0>`
-    pub fn write_label(&self, out: &mut Writer) {
-        out.text("BINARY[");
-        write_number(out, &self.number);
-        out.text("]");
-        write_partial(out, self.partial);
-    }
-}
-
-/// `1.2`
-pub fn write_number(out: &mut Writer, number: &[u32]) {
-    for (at, index) in number.iter().enumerate() {
-        out.text(if at > 0 { "." } else { "" }).number(*index);
-    }
-}
-
-fn write_partial(out: &mut Writer, partial: Option<Partial>) {
-    if let Some(Partial { start, .. }) = partial {
-        out.text("<").number(start).text(">");
-    }
+    args.modifiers(|args| match args.word("LAZY") {
+        true => Ok(()),
+        false => Err(Completion::bad("PREVIEW has the modifier LAZY only")),
+    })?;
+    Ok(Haste::Lazy)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Item, read_items};
+    use super::{Haste, Item, read_items};
     use crate::base::Output;
     use crate::imap::args::Args;
     use crate::imap::writer::Writer;
@@ -380,6 +204,18 @@ mod tests {
         assert_eq!(items("fast"), Some(fast));
         assert_eq!(items("FULL").map(|all| all.len()), Some(5));
         assert_eq!(items("(FAST)"), None);
+        assert_eq!(items("preview (lazy)"), Some(vec![Item::Preview(Haste::Lazy)]));
+        assert_eq!(items("(PREVIEW UID)"), Some(vec![Item::Preview(Haste::No), Item::Uid]));
+        assert_eq!(items("(PREVIEW (LAZY LAZY) UID)").map(|all| all.len()), Some(2));
+        for bad in [
+            "(PREVIEW (EAGER))",
+            "(PREVIEW (LAZY EAGER))",
+            "(PREVIEW ())",
+            "(PREVIEW(LAZY))",
+            "PREVIEW (LAZY",
+        ] {
+            assert_eq!(items(bad), None, "{bad}");
+        }
         assert_eq!(items("()"), None);
     }
 }

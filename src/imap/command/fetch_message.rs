@@ -4,7 +4,8 @@
 
 use super::fetch_binary::{Binary, Written};
 use super::fetch_fault::Fault;
-use super::fetch_item::{Item, Partial, Section, What, write_number};
+use super::fetch_item::{Haste, Item};
+use super::fetch_section::{Partial, Section, What, write_number};
 use crate::base::Timestamp;
 use crate::imap::object_id::{email_id, thread_id};
 use crate::imap::rows::Rows;
@@ -13,7 +14,7 @@ use crate::imap::structure::{Form, write_envelope, write_structure};
 use crate::imap::writer::Writer;
 use crate::mail::header::{HEADER_LEN_MAX, select};
 use crate::mail::{Card, Date, SectionPart};
-use crate::maildir::UidSet;
+use crate::maildir::{UidSet, Unique};
 use crate::store::{Account, Entry, Mailbox, Row, StoreError, Text};
 use std::ops::Range;
 
@@ -51,7 +52,7 @@ impl Need {
         let depth = |item: &Item| match item {
             Item::Flags | Item::Uid | Item::ModSeq => Depth::Memory,
             Item::InternalDate | Item::Size => Depth::Row,
-            Item::EmailId | Item::ThreadId | Item::SaveDate => Depth::Row,
+            Item::EmailId | Item::ThreadId | Item::SaveDate | Item::Preview(_) => Depth::Row,
             Item::Envelope | Item::Body | Item::BodyStructure => Depth::Card,
             Item::Section(_) | Item::Binary(_) | Item::BinarySize(_) => Depth::Text,
         };
@@ -87,6 +88,8 @@ pub struct Message<'a> {
     pub entry: Entry,
     /// Where rows come from.
     pub rows: &'a mut Rows,
+    /// Where previews go that have been made, with what they are kept by.
+    pub previews: &'a mut Vec<(Unique, u64, String)>,
 }
 
 /// What has been looked up.
@@ -174,7 +177,7 @@ impl Message<'_> {
         Ok(Found { row, card, text, without_nul })
     }
 
-    fn item(&self, out: &mut Writer, item: &Item, found: &Found) -> Result<Written, Fault> {
+    fn item(&mut self, out: &mut Writer, item: &Item, found: &Found) -> Result<Written, Fault> {
         match (item, &found.row, found.shown_card(), found.shown_text()) {
             (Item::Flags, ..) => {
                 out.text("FLAGS ");
@@ -203,6 +206,10 @@ impl Message<'_> {
             (Item::SaveDate, Some(row), ..) => {
                 let date = Date { at: Timestamp::from_seconds(row.saved), zone_minutes: 0 };
                 out.text("SAVEDATE \"").text(&date.imap_date_time()).text("\"");
+            }
+            (Item::Preview(haste), Some(row), ..) => {
+                let preview = self.preview(row, *haste)?;
+                out.text("PREVIEW ").nstring(preview.as_deref().map(str::as_bytes));
             }
             (Item::Envelope, _, Some(card), _) => {
                 out.text("ENVELOPE ");
@@ -241,6 +248,18 @@ impl Message<'_> {
             _ => return Err(StoreError::NoMessage.into()),
         }
         Ok(Written::FromMemory)
+    }
+
+    /// RFC 8970 §4.1: what must be made first is not there for those in haste.
+    fn preview(&mut self, row: &Row, haste: Haste) -> Result<Option<String>, StoreError> {
+        match (self.account.preview(row), haste) {
+            (None, Haste::No) => {
+                let made = self.account.make_preview(self.mailbox, row)?;
+                self.previews.push((row.email_id, row.size, made.clone()));
+                Ok(Some(made))
+            }
+            (found, Haste::No | Haste::Lazy) => Ok(found),
+        }
     }
 
     fn section(

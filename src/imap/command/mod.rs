@@ -16,6 +16,7 @@ mod fetch_binary;
 mod fetch_fault;
 mod fetch_item;
 mod fetch_message;
+mod fetch_section;
 mod id;
 mod idle;
 mod list;

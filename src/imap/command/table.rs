@@ -132,8 +132,9 @@ const OTHERS: &[&str] = &[
     // RFC 5258, RFC 5819
     "LIST-EXTENDED",
     "LIST-STATUS",
-    // RFC 3516
+    // RFC 3516, RFC 8970
     "BINARY",
+    "PREVIEW",
 ];
 
 /// All that we announce, with what depends on the state of the session behind it.
