@@ -11,8 +11,9 @@ mod trial;
 
 pub use certificate::{CertificateError, certificate};
 pub use control::{
-    ANSWER_LEN_MAX, AliasTo, Answer, Control, ControlError, Device, DomainRow, Facts, NewDevice,
-    PortAt, Quota, REQUEST_LEN_MAX, Request, Revoked, Status, User, UserAdded, UserRemoved,
+    ANSWER_LEN_MAX, AliasTo, Answer, Control, ControlError, Device, DomainRow, Facts, MessageQuota,
+    NewDevice, PortAt, Quota, REQUEST_LEN_MAX, Request, Revoked, Status, User, UserAdded,
+    UserRemoved,
 };
 pub use lock::{Lock, LockError};
 pub use port::{Port, Running, StartError};

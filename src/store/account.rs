@@ -19,17 +19,13 @@ use super::text::Text;
 use super::without_nul;
 use crate::base::{AccountId, Ticket, ticket};
 use crate::mail::{Card, Scanner, preview_parts};
-use crate::maildir::{Dir, MailboxId, Uid, UidSet, Unique};
+use crate::maildir::{MailboxId, Uid, UidSet, Unique};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-
-/// So much of the disk stays free for what must be written in any case.
-const FREE_MIN: u64 = 32 << 20;
 
 /// How often a message is looked for while its name changes; the waits between add up to 10 ms.
 const OPEN_TURNS: u64 = 5;
@@ -40,7 +36,7 @@ pub type Reply<T> = Ticket<Result<T, StoreError>>;
 /// An account.
 #[derive(Clone)]
 pub struct Account {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// Watching an account; ends when dropped.
@@ -288,32 +284,6 @@ impl Account {
         let tmp = &self.shared.ready()?.tmp;
         let unique = lock(&self.shared.unique).next(super::core::now());
         Incoming::new(tmp, unique)
-    }
-
-    /// Is there room for a message of this size: in the account's quota, and on the disk, some of which stays free?
-    /// Nothing is counted for it.
-    pub fn room(&self, size: u64) -> Result<(), StoreError> {
-        let used = self.mailboxes()?.bytes();
-        if self.quota().is_some_and(|quota| used.saturating_add(size) > quota) {
-            return Err(StoreError::OverQuota);
-        }
-        self.room_on_disk(size)
-    }
-
-    fn room_on_disk(&self, size: u64) -> Result<(), StoreError> {
-        let free = Dir::open(&self.shared.path).and_then(|dir| dir.free_bytes());
-        let free = free.map_err(|error| StoreError::io("ask for free space", &error))?;
-        if free < FREE_MIN.saturating_add(size) { Err(StoreError::NoSpace) } else { Ok(()) }
-    }
-
-    /// Bytes that the account may hold; `None`: as many as the disk.
-    pub fn quota(&self) -> Option<u64> {
-        Some(self.shared.quota.load(Ordering::Relaxed)).filter(|quota| *quota != u64::MAX)
-    }
-
-    /// Sets it. What is there already stays, whatever it is.
-    pub fn set_quota(&self, quota: Option<u64>) {
-        self.shared.quota.store(quota.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Places messages, all or none; paid when they are on the disk.

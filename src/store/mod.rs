@@ -25,6 +25,7 @@ mod mailbox;
 mod op;
 mod pending;
 mod placement;
+mod quota;
 mod recover;
 mod replay;
 mod row;

@@ -8,6 +8,6 @@ mod wire;
 pub use admin::{Admin, Facts};
 pub use server::{Control, ControlError};
 pub use wire::{
-    ANSWER_LEN_MAX, AliasTo, Answer, Device, DomainRow, NewDevice, PortAt, Quota, REQUEST_LEN_MAX,
-    Request, Revoked, Status, User, UserAdded, UserRemoved,
+    ANSWER_LEN_MAX, AliasTo, Answer, Device, DomainRow, MessageQuota, NewDevice, PortAt, Quota,
+    REQUEST_LEN_MAX, Request, Revoked, Status, User, UserAdded, UserRemoved,
 };

@@ -16,18 +16,46 @@ pub const ANSWER_LEN_MAX: usize = 4 << 20;
 pub enum Request {
     Status,
     UserList,
-    UserAdd { address: String },
-    UserRemove { address: String },
-    DeviceList { user: String },
-    DeviceAdd { user: String, name: Option<String> },
-    DeviceRevoke { user: String, id: i64 },
+    UserAdd {
+        address: String,
+    },
+    UserRemove {
+        address: String,
+    },
+    DeviceList {
+        user: String,
+    },
+    DeviceAdd {
+        user: String,
+        name: Option<String>,
+    },
+    DeviceRevoke {
+        user: String,
+        id: i64,
+    },
     AliasList,
-    AliasAdd { alias: String, user: String },
-    AliasRemove { alias: String, user: Option<String> },
+    AliasAdd {
+        alias: String,
+        user: String,
+    },
+    AliasRemove {
+        alias: String,
+        user: Option<String>,
+    },
     DomainList,
-    DomainAdd { domain: String, catch_all: Option<String> },
-    DomainRemove { domain: String },
-    UserSet { address: String, enabled: Option<bool>, quota: Option<Quota> },
+    DomainAdd {
+        domain: String,
+        catch_all: Option<String>,
+    },
+    DomainRemove {
+        domain: String,
+    },
+    UserSet {
+        address: String,
+        enabled: Option<bool>,
+        quota: Option<Quota>,
+        message_quota: Option<MessageQuota>,
+    },
 }
 
 /// What the server says to it.
@@ -64,6 +92,10 @@ pub struct User {
     pub quota: Option<u64>,
     /// Bytes of mail that the person has.
     pub used: u64,
+    /// Messages that the person may have; none: any number.
+    pub message_quota: Option<u64>,
+    /// Messages that the person has.
+    pub messages: u64,
 }
 
 /// How much mail someone may have.
@@ -74,6 +106,16 @@ pub enum Quota {
     None,
     /// So many bytes.
     Bytes(u64),
+}
+
+/// How many messages someone may have.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MessageQuota {
+    /// Any number.
+    None,
+    /// So many.
+    Messages(u64),
 }
 
 /// One of the list that answers `AliasList`; what `AliasAdd` and `AliasRemove` leave.

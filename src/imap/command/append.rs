@@ -80,7 +80,8 @@ pub fn begin(head: Head, size: u64, today: Date) -> Job {
                 None => mailboxes.named(&head.name),
             };
             let Some(mailbox) = mailbox else { return Ok(None) };
-            account.room(size)?;
+            let before: u64 = session.uploads.iter().map(|upload| upload.incoming.size()).sum();
+            account.room(session.uploads.len() as u64 + 1, before.saturating_add(size))?;
             Ok(Some((mailbox.id, account.begin()?)))
         });
         let refused = match begun {

@@ -1,7 +1,9 @@
 //! STATUS (RFC 3501 §6.3.10, HIGHESTMODSEQ of RFC 7162 §3.1.7, SIZE of RFC 8438, MAILBOXID of RFC 8474 §4.3,
-//! APPENDLIMIT of RFC 7889 §3.1): every number is at hand, nothing is counted.
+//! APPENDLIMIT of RFC 7889 §3.1, DELETED and DELETED-STORAGE of RFC 9208 §4.1.4): numbers are at hand, and what is
+//! counted is counted in memory.
 
 use super::action::Action;
+use super::status_deleted;
 use crate::imap::args::{Args, Parsed};
 use crate::imap::job::Next;
 use crate::imap::response::Completion;
@@ -21,9 +23,11 @@ enum Item {
     Size,
     MailboxId,
     AppendLimit,
+    Deleted,
+    DeletedStorage,
 }
 
-const ITEMS: [(&str, Item); 9] = [
+const ITEMS: [(&str, Item); 11] = [
     ("MESSAGES", Item::Messages),
     ("RECENT", Item::Recent),
     ("UIDNEXT", Item::UidNext),
@@ -33,6 +37,8 @@ const ITEMS: [(&str, Item); 9] = [
     ("SIZE", Item::Size),
     ("MAILBOXID", Item::MailboxId),
     ("APPENDLIMIT", Item::AppendLimit),
+    ("DELETED", Item::Deleted),
+    ("DELETED-STORAGE", Item::DeletedStorage),
 ];
 
 /// The items that a client asks for, each once, in its order.
@@ -107,6 +113,8 @@ fn value(session: &Session, mailbox: &Mailbox, item: Item) -> Result<String, Sto
         Item::Size => mailbox.bytes.to_string(),
         Item::MailboxId => format!("({})", mailbox.id),
         Item::AppendLimit => session.append_limit.to_string(),
+        Item::Deleted => status_deleted::count(&session.account, mailbox)?.to_string(),
+        Item::DeletedStorage => status_deleted::bytes(&session.account, mailbox)?.to_string(),
         Item::Recent => recent(&session.account, mailbox)?.to_string(),
     })
 }
