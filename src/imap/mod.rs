@@ -4,6 +4,7 @@
 mod args;
 mod ask;
 mod command;
+mod dialect;
 mod entry;
 mod flag_text;
 mod framing;

@@ -1,6 +1,7 @@
 //! What a session has once somebody has logged in. It goes to the store's threads with each command's work and comes
 //! back with what is to be sent.
 
+use super::dialect::{Dialect, Texts, Utf8Accept};
 use super::response::Completion;
 use super::selected::{Condstore, Selected, Told, Update};
 use super::upload::Upload;
@@ -26,6 +27,8 @@ pub struct Session {
     pub selected: Option<Selected>,
     /// Does the client know MODSEQ?
     pub condstore: Condstore,
+    /// How the client reads and writes.
+    pub dialect: Dialect,
     /// The largest message that APPEND takes, in bytes (RFC 7889).
     pub append_limit: u64,
     /// Messages that come in by one APPEND; the last may not be whole.
@@ -43,6 +46,7 @@ impl Session {
             out: Writer::default(),
             selected: None,
             condstore: Condstore::Unaware,
+            dialect: Dialect::default(),
             append_limit,
             uploads: Vec::new(),
         }
@@ -74,6 +78,18 @@ impl Session {
             Some(selected) => selected.sync(&self.account, &mut self.out, update, self.condstore),
             None => Ok(Told::All),
         }
+    }
+
+    /// From now on texts beyond ASCII cross the connection in this form.
+    pub fn speak(&mut self, texts: Texts) {
+        self.dialect.texts = texts;
+        self.out.texts = texts;
+    }
+
+    /// ENABLE UTF8=ACCEPT (RFC 6855).
+    pub fn accept_utf8(&mut self) {
+        self.dialect.utf8_accept = Utf8Accept::On;
+        self.speak(Texts::Utf8);
     }
 
     /// The client has used something of CONDSTORE (RFC 7162 §3.1): from now on it is told MODSEQs.

@@ -72,8 +72,8 @@ impl World {
                 self.room.account().set_quota(bytes.parse().ok());
                 self.room.account().set_message_quota(messages.parse().ok());
             }
-            ["mailbox", name] => {
-                let name = MailboxName::new(name).unwrap();
+            ["mailbox", name @ ..] => {
+                let name = MailboxName::new(&name.join(" ")).unwrap();
                 let request = MailboxRequest::Create { name, role: None };
                 let made = self.room.account().change_mailboxes(request, Cause::Own);
                 made.wait().unwrap().unwrap();

@@ -55,7 +55,9 @@ pub fn begin(session: &mut Session, request: Request) -> Next {
     }
     // RFC 5258 §3: an empty name means nothing here, and a pattern that is no text of ours fits nothing.
     let patterns = patterns.iter().filter(|pattern| !pattern.is_empty());
-    let patterns = patterns.filter_map(|pattern| ListPattern::new(&reference, pattern)).collect();
+    let texts = session.dialect.texts;
+    let patterns =
+        patterns.filter_map(|pattern| ListPattern::new(&reference, pattern, texts)).collect();
     let subscribed = selects.contains(&Select::Subscribed);
     let names = mailboxes.iter().map(|mailbox| &mailbox.name);
     let names = names.chain(mailboxes.subscriptions.iter().filter(|_| subscribed));

@@ -30,7 +30,7 @@ pub fn read_get_root(args: &mut Args<'_>) -> Parsed<Action> {
     let name = args.mailbox()?;
     args.end()?;
     Ok(Action::Work(Box::new(move |session| {
-        session.out.text("* QUOTAROOT ").string(name.utf7().as_bytes()).text(" ");
+        session.out.text("* QUOTAROOT ").mailbox(&name).text(" ");
         session.out.string(ROOT).text("\r\n");
         Next::from(tell(session))
     })))

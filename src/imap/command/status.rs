@@ -76,7 +76,7 @@ impl Items {
             values.push((word, value(session, mailbox, *item)?));
         }
         let out = &mut session.out;
-        out.text("* STATUS ").string(mailbox.name.utf7().as_bytes()).text(" ");
+        out.text("* STATUS ").mailbox(&mailbox.name).text(" ");
         out.list(values, |out, (word, value)| out.text(word).text(" ").text(&value));
         out.text("\r\n");
         Ok(())

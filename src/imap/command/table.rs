@@ -141,6 +141,8 @@ const OTHERS: &[&str] = &[
     "PREVIEW",
     "QUOTA=RES-STORAGE",
     "QUOTA=RES-MESSAGE",
+    // RFC 6855
+    "UTF8=ACCEPT",
 ];
 
 /// All that we announce, with what depends on the state of the session behind it.
