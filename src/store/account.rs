@@ -22,7 +22,7 @@ use crate::mail::{Card, Scanner, preview_parts};
 use crate::maildir::{MailboxId, Uid, UidSet, Unique};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -205,7 +205,7 @@ impl Account {
             return Ok((file.clone(), range));
         }
         let mut scratch = self.scratch(range.end.saturating_sub(range.start))?;
-        text.copy(range, &mut scratch)?;
+        text.walk(&range, |piece| scratch.write(piece).map(ControlFlow::Continue))?;
         let (file, size) = scratch.done();
         Ok((file, 0..size))
     }
@@ -349,16 +349,10 @@ impl Account {
 
 /// The card of a message, from its text.
 fn scan(text: &Text) -> Result<Card, StoreError> {
-    let (mut scanner, mut at) = (Scanner::default(), 0);
-    while at < text.size() {
-        let piece = text
-            .read(at..at + 64 * 1024)
-            .map_err(|error| StoreError::io("read a message", &error))?;
-        if piece.is_empty() {
-            break;
-        }
-        at += piece.len() as u64;
-        scanner.push(&piece);
-    }
+    let mut scanner = Scanner::default();
+    text.walk(&(0..text.size()), |piece| {
+        scanner.push(piece);
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok(scanner.finish())
 }

@@ -2,10 +2,9 @@
 //! and are read as if every line ended by CRLF.
 
 use super::error::StoreError;
-use super::scratch::Scratch;
 use std::fs::File;
 use std::io;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -100,21 +99,32 @@ impl Text {
         (self.lines == Lines::AsTheyAre).then_some(&self.file)
     }
 
-    /// Writes a range of the text, cut at its end, into a file.
-    pub(super) fn copy(&self, range: Range<u64>, into: &mut Scratch) -> Result<(), StoreError> {
-        let failed = |error: io::Error| StoreError::io("copy a message", &error);
+    /// Hands on a range of the text, cut at its end, in pieces of at most 128 KB and in one walk over the file, until
+    /// `each` has enough.
+    pub fn walk(
+        &self,
+        range: &Range<u64>,
+        mut each: impl FnMut(&[u8]) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let failed = |error: io::Error| StoreError::io("read a message", &error);
         let mut reader = Reader::new(self.file.try_clone().map_err(failed)?, self.lines);
-        let mut at = 0_u64;
-        while let Some(piece) = reader.next_piece().map_err(failed)? {
+        let mut at = match self.lines {
+            Lines::AsTheyAre => range.start,
+            // Where a line end is made is known only from the beginning.
+            Lines::Crlf => 0,
+        };
+        reader.at = at;
+        while at < range.end
+            && let Some(piece) = reader.next_piece().map_err(failed)?
+        {
             let len = piece.len() as u64;
             let offset =
                 |place: u64| usize::try_from(place.saturating_sub(at).min(len)).unwrap_or(0);
             let wanted = piece.get(offset(range.start)..offset(range.end)).unwrap_or_default();
-            into.write(wanted)?;
-            at += len;
-            if at >= range.end {
+            if each(wanted)?.is_break() {
                 break;
             }
+            at += len;
         }
         Ok(())
     }
@@ -154,7 +164,7 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use super::Text;
-    use crate::store::scratch::Scratch;
+    use std::ops::ControlFlow;
 
     #[test]
     fn bare_line_feeds_are_read_as_crlf_at_any_offset() {
@@ -173,14 +183,21 @@ mod tests {
             let (from, at) = (u64::from(start), start as usize);
             assert_eq!(text.read(from..from + 7).unwrap(), &all[at..at + 7]);
         }
-        let copied = path.with_extension("copy");
-        let mut scratch = Scratch::new(std::fs::File::create(&copied).unwrap());
-        text.copy(65_530..131_080, &mut scratch).unwrap();
-        let (_, len) = scratch.done();
-        assert_eq!((len, std::fs::read(&copied).unwrap()), (65_550, all[65_530..131_080].to_vec()));
-        std::fs::remove_file(copied).unwrap();
+        let walked = |text: &Text, range: std::ops::Range<u64>| {
+            let mut found = Vec::new();
+            let walked = text.walk(&range, |piece| {
+                assert!(piece.len() <= 128 * 1024);
+                found.extend_from_slice(piece);
+                Ok(ControlFlow::Continue(()))
+            });
+            walked.unwrap();
+            found
+        };
+        assert_eq!(walked(&text, 65_530..131_080), all[65_530..131_080]);
+        assert_eq!(walked(&text, 0..u64::MAX), all);
         let plain = open(raw.len());
         assert_eq!(plain.read(3..9).unwrap(), &raw.as_bytes()[3..9]);
+        assert_eq!(walked(&plain, 65_530..70_000), &raw.as_bytes()[65_530..70_000]);
         std::fs::remove_file(path).unwrap();
     }
 }

@@ -10,10 +10,8 @@ use super::text::Text;
 use crate::mail::header::{Fields, HEADER_LEN_MAX};
 use crate::mail::{Card, Part, PartKind};
 use data_encoding::BASE64;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
-/// Bytes that are read at once: whole lines of base64.
-const PIECE: u64 = LINE as u64 * 1024;
 /// Bytes of a line of base64, 76 characters (RFC 2045 §6.8).
 const LINE: usize = 57;
 
@@ -65,7 +63,10 @@ impl Copy<'_> {
     /// A header with another Content-Transfer-Encoding.
     fn header(&mut self, header: &Range<u64>, encoding: &str) -> Result<(), StoreError> {
         self.up_to(header.start)?;
-        let bytes = read(self.text, header.clone())?;
+        let bytes = self
+            .text
+            .read(header.clone())
+            .map_err(|error| StoreError::io("read a message", &error))?;
         let mut changed = Vec::with_capacity(bytes.len() + 64);
         for field in Fields::new(&bytes) {
             if !field.is("Content-Transfer-Encoding") {
@@ -83,57 +84,45 @@ impl Copy<'_> {
         self.up_to(body.start)?;
         self.at = body.end;
         let into = &mut *self.into;
-        let mut end: &[u8] = b"";
-        each_piece(self.text, body, |piece| {
-            let mut lines = Vec::with_capacity(piece.len() / LINE * 78 + 78);
-            for line in piece.chunks(LINE) {
+        let (mut end, mut rest): (&[u8], _) = (b"", Vec::new());
+        let mut write = |bytes: &[u8]| {
+            let mut lines = Vec::with_capacity(bytes.len() / LINE * 78 + 78);
+            for line in bytes.chunks(LINE) {
                 lines.extend_from_slice(end);
                 lines.extend_from_slice(BASE64.encode(line).as_bytes());
                 end = b"\r\n";
             }
             into.write(&lines)
-        })
+        };
+        self.text.walk(body, |piece| {
+            rest.extend_from_slice(piece);
+            // Whole lines only; what is left begins the next one.
+            let left = rest.split_off(rest.len() / LINE * LINE);
+            write(&rest)?;
+            rest = left;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        write(&rest)
     }
 
     /// What is not changed, but for NULs.
     fn up_to(&mut self, end: u64) -> Result<(), StoreError> {
         let into = &mut *self.into;
-        each_piece(self.text, &(self.at..end), |piece| {
+        self.text.walk(&(self.at..end), |piece| {
+            let mut piece = piece.to_vec();
             piece.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b'?');
-            into.write(piece)
+            into.write(&piece).map(ControlFlow::Continue)
         })?;
         self.at = self.at.max(end);
         Ok(())
     }
 }
 
-fn read(text: &Text, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
-    text.read(range).map_err(|error| StoreError::io("read a message", &error))
-}
-
-/// Pieces of a range; all but the last are `PIECE` long.
-fn each_piece(
-    text: &Text,
-    range: &Range<u64>,
-    mut each: impl FnMut(&mut [u8]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut at = range.start;
-    while at < range.end {
-        let mut piece = read(text, at..range.end.min(at.saturating_add(PIECE)))?;
-        if piece.is_empty() {
-            break;
-        }
-        at += piece.len() as u64;
-        each(&mut piece)?;
-    }
-    Ok(())
-}
-
 fn has_nul(text: &Text, range: &Range<u64>) -> Result<bool, StoreError> {
     let mut found = false;
-    each_piece(text, range, |piece| {
-        found |= piece.contains(&0);
-        Ok(())
+    text.walk(range, |piece| {
+        found = piece.contains(&0);
+        Ok(if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
     Ok(found)
 }

@@ -1,6 +1,5 @@
-//! APPEND (RFC 3501 §6.3.11, APPENDUID of RFC 4315 §3, `literal8` of RFC 3516 §4.4, UTF8 of
-//! RFC 6855 §4). The message itself never stands in memory: it is written as it
-//! comes.
+//! APPEND (RFC 3501 §6.3.11, APPENDUID of RFC 4315 §3, `literal8` of RFC 3516 §4.4, UTF8 of RFC 6855 §4).
+//! The message itself never stands in memory: it is written as it comes.
 
 use super::action::Action;
 use crate::base::Cursor;

@@ -9,7 +9,7 @@ use super::fetch_section::Partial;
 use crate::imap::writer::Writer;
 use crate::mail::{Card, PartKind, SectionPart, TransferDecoder};
 use crate::store::{Account, Scratch, StoreError, Text};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 /// A part that is being decoded.
 pub struct Binary<'a> {
@@ -19,8 +19,6 @@ pub struct Binary<'a> {
     encoding: Option<&'a [u8]>,
 }
 
-/// Bytes that are read at once.
-const PIECE: u64 = 64 * 1024;
 /// What is longer goes by a file.
 const MEMORY_MAX: usize = 256 * 1024;
 
@@ -54,7 +52,7 @@ impl<'a> Binary<'a> {
         let mut size = 0;
         self.each_piece(|piece| {
             size += piece.len() as u64;
-            Ok(Go::On)
+            Ok(ControlFlow::Continue(()))
         })?;
         Ok(size)
     }
@@ -86,7 +84,7 @@ impl<'a> Binary<'a> {
                 Some(file) => file.write(wanted)?,
                 None => memory.extend_from_slice(wanted),
             }
-            Ok(if at >= last { Go::Enough } else { Go::On })
+            Ok(if at >= last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         out.text(if nul { "~" } else { "" });
         Ok(match file {
@@ -109,44 +107,24 @@ impl<'a> Binary<'a> {
     /// Hands on what is decoded, piece by piece.
     fn each_piece(
         &self,
-        mut each: impl FnMut(&[u8]) -> Result<Go, StoreError>,
-    ) -> Result<(), Fault> {
-        let mut decoder = self.decoder();
-        let (mut at, mut plain) = (self.range.start, Vec::new());
-        while at < self.range.end {
-            let piece = self
-                .text
-                .read(at..self.range.end.min(at.saturating_add(PIECE)))
-                .map_err(|error| StoreError::io("read a message", &error))?;
-            if piece.is_empty() {
-                break;
-            }
-            at += piece.len() as u64;
-            let go = match &mut decoder {
-                None => each(&piece)?,
-                Some(decoder) => {
-                    plain.clear();
-                    decoder.push(&piece, &mut plain);
-                    each(&plain)?
-                }
-            };
-            if go == Go::Enough {
-                return Ok(());
-            }
-        }
-        if let Some(decoder) = decoder {
+        mut each: impl FnMut(&[u8]) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let Some(mut decoder) = self.decoder() else { return self.text.walk(&self.range, each) };
+        let (mut plain, mut enough) = (Vec::new(), false);
+        self.text.walk(&self.range, |piece| {
+            plain.clear();
+            decoder.push(piece, &mut plain);
+            let go = each(&plain)?;
+            enough = go.is_break();
+            Ok(go)
+        })?;
+        if !enough {
             plain.clear();
             decoder.finish(&mut plain);
-            each(&plain)?;
+            let _ = each(&plain)?;
         }
         Ok(())
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Go {
-    On,
-    Enough,
 }
 
 /// How a part was written.
