@@ -37,12 +37,16 @@ impl Command for UserList {
                 user.devices.to_string(),
                 show::size(user.used),
                 user.quota.map(show::size).unwrap_or_default(),
+                match user.message_quota {
+                    Some(quota) => format!("{} of {quota}", user.messages),
+                    None => user.messages.to_string(),
+                },
                 login.to_owned(),
             ]
         };
         let rows: Vec<_> = users.into_iter().map(row).collect();
         show::data(&show::table(
-            &["account", "addresses", "devices", "mail", "quota", "login"],
+            &["account", "addresses", "devices", "mail", "quota", "messages", "login"],
             &rows,
         ));
         Ok(())

@@ -1,9 +1,9 @@
-//! `pillarbox user set`: someone may log in, or not.
+//! `pillarbox user set`: someone may log in, or not, and how much mail they may have.
 
 use super::command::{Command, Stop};
 use super::server::Server;
 use super::show;
-use crate::daemon::{Quota, Request, User};
+use crate::daemon::{MessageQuota, Quota, Request, User};
 use argh::FromArgs;
 use std::path::PathBuf;
 
@@ -23,6 +23,9 @@ pub struct UserSet {
     /// how much mail they may have: 500M, 20G, or none for as much as the disk holds
     #[argh(option)]
     quota: Option<String>,
+    /// how many messages they may have: 50000, or none for any number
+    #[argh(option)]
+    quota_messages: Option<String>,
     /// print one line of JSON
     #[argh(switch)]
     json: bool,
@@ -37,16 +40,17 @@ pub struct UserSet {
 impl Command for UserSet {
     fn run(self) -> Result<(), Stop> {
         let quota = self.quota.as_deref().map(quota).transpose()?;
+        let message_quota = self.quota_messages.as_deref().map(message_quota).transpose()?;
         let enabled = match (self.enable, self.disable) {
             (true, false) => Some(true),
             (false, true) => Some(false),
-            (false, false) if quota.is_some() => None,
+            (false, false) if quota.is_some() || message_quota.is_some() => None,
             _ => {
-                let text = "say --enable or --disable, or give a --quota";
+                let text = "say --enable or --disable, or give a --quota or --quota-messages";
                 return Err(Stop::Usage(text.to_owned()));
             }
         };
-        let request = Request::UserSet { address: self.address, enabled, quota };
+        let request = Request::UserSet { address: self.address, enabled, quota, message_quota };
         let server = Server::find(self.config.as_deref(), self.dir.as_deref())?;
         let done: User = server.ask(&request)?;
         if self.json {
@@ -61,7 +65,11 @@ impl Command for UserSet {
             Some(quota) => format!("has {} of {}", show::size(done.used), show::size(quota)),
             None => format!("has {}, as much as the disk holds", show::size(done.used)),
         };
-        show::talk(&format!("{name} {login}, {room}"));
+        let messages = match done.message_quota {
+            Some(quota) => format!("in {} messages of {quota}", done.messages),
+            None => format!("in {} messages", done.messages),
+        };
+        show::talk(&format!("{name} {login}, {room}, {messages}"));
         Ok(())
     }
 }
@@ -84,9 +92,19 @@ fn quota(text: &str) -> Result<Quota, Stop> {
     })
 }
 
+/// A number of messages, or `none`.
+fn message_quota(text: &str) -> Result<MessageQuota, Stop> {
+    if text == "none" {
+        return Ok(MessageQuota::None);
+    }
+    text.parse().map(MessageQuota::Messages).map_err(|_| {
+        Stop::Usage(format!("{text} is no number of messages: 50000, or none for any number"))
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Quota, quota};
+    use super::{MessageQuota, Quota, message_quota, quota};
 
     #[test]
     fn quotas_have_units() {
@@ -101,5 +119,8 @@ mod tests {
         for bad in ["", "G", "-1", "1.5G", "99999999999T", "1GB"] {
             assert!(quota(bad).is_err(), "{bad}");
         }
+        assert!(matches!(message_quota("50000"), Ok(MessageQuota::Messages(50000))));
+        assert!(matches!(message_quota("none"), Ok(MessageQuota::None)));
+        assert!(message_quota("5K").is_err() && message_quota("-1").is_err());
     }
 }

@@ -16,9 +16,9 @@ mod trial;
 pub use certificate::{CertificateError, certificate};
 pub use control::{
     ANSWER_LEN_MAX, AliasTo, Answer, Chunk, Control, ControlError, Device, DomainRow, ExportHead,
-    ExportStep, Facts, ImportStep, ImportWay, MailboxHead, Marked, MessageOutcome, MessageRow,
-    Named, NewDevice, PortAt, Quota, REQUEST_LEN_MAX, Request, Revoked, Said, Status, Transfer,
-    User, UserAdded, UserRemoved,
+    ExportStep, Facts, ImportStep, ImportWay, MailboxHead, Marked, MessageOutcome, MessageQuota,
+    MessageRow, Named, NewDevice, PortAt, Quota, REQUEST_LEN_MAX, Request, Revoked, Said, Status,
+    Transfer, User, UserAdded, UserRemoved,
 };
 pub use inherited::InheritedError;
 pub use lock::{Lock, LockError};

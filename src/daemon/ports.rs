@@ -120,7 +120,9 @@ async fn run(
         Vec::new()
     });
     for person in people {
-        store.account(person.account).set_quota(person.quota);
+        let account = store.account(person.account);
+        account.set_quota(person.quota);
+        account.set_message_quota(person.message_quota);
     }
     let logins = Arc::new(Logins::new(store.clone(), registry.clone()));
     let house =

@@ -1,11 +1,12 @@
 //! Reads the arguments of a command (RFC 3501 §9) from its bytes, in which literals stand as they came:
 //! `{3}` CR LF `abc`. The client wrote every byte.
 
+use super::dialect::{Dialect, Texts};
 use super::response::Completion;
 use super::sequence_set::SequenceSet;
 use crate::base::Cursor;
 use crate::mail::{CivilDate, Date};
-use crate::maildir::{MailboxName, utf7};
+use crate::maildir::MailboxName;
 use crate::store::StoreError;
 use std::borrow::Cow;
 
@@ -13,6 +14,7 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, Copy)]
 pub struct Args<'a> {
     cursor: Cursor<'a>,
+    dialect: Dialect,
 }
 
 /// An argument, or how the command ends without it.
@@ -34,8 +36,18 @@ const fn is_list_char(byte: u8) -> bool {
 
 impl<'a> Args<'a> {
     /// Of a whole command, or of what comes before a literal.
-    pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { cursor: Cursor::new(bytes) }
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self::of(bytes, Dialect::default())
+    }
+
+    /// The same, of a client that writes like this.
+    pub const fn of(bytes: &'a [u8], dialect: Dialect) -> Self {
+        Self { cursor: Cursor::new(bytes), dialect }
+    }
+
+    /// How the client writes.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Nothing left?
@@ -144,7 +156,12 @@ impl<'a> Args<'a> {
             match ahead.bump() {
                 Some(b'"') => {
                     self.cursor = ahead;
-                    return Ok(text);
+                    let utf8 = self.dialect.texts == Texts::Utf8;
+                    // RFC 6855 §3: what is no UTF-8 there must be refused.
+                    return match std::str::from_utf8(&text) {
+                        Err(_) if utf8 => Err(Completion::bad("A quoted string is not in UTF-8")),
+                        _ => Ok(text),
+                    };
                 }
                 Some(b'\\') => match ahead.bump() {
                     Some(byte @ (b'"' | b'\\')) => text.to_mut().push(byte),
@@ -194,11 +211,15 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// The name of a mailbox, in modified UTF-7. One that cannot be is `NO`.
+    /// The name of a mailbox, in the form that the client writes. One that cannot be is `NO`.
     pub fn mailbox(&mut self) -> Parsed<MailboxName> {
         let bytes = self.astring()?;
-        let name = utf7::decode(&bytes).ok_or_else(|| {
-            Completion::no("The mailbox name is not in modified UTF-7").code("CANNOT")
+        let name = self.dialect.texts.read_name(&bytes).ok_or_else(|| {
+            let refused = match self.dialect.texts {
+                Texts::SevenBit => Completion::no("The mailbox name is not in modified UTF-7"),
+                Texts::Utf8 => Completion::no("The mailbox name is not in UTF-8"),
+            };
+            refused.code("CANNOT")
         })?;
         MailboxName::new(&name).map_err(|error| StoreError::Name(error).into())
     }

@@ -19,7 +19,8 @@ impl Server {
     }
 
     pub(super) fn capabilities(&self) -> String {
-        let mut state = Vec::new();
+        // RFC 7889 §2: the same for every mailbox.
+        let mut state = vec![format!("APPENDLIMIT={}", self.setup.limits.message_size_max)];
         if self.flow == Flow::Plain {
             state.push("COMPRESS=DEFLATE".to_owned());
         }

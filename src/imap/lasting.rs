@@ -6,8 +6,9 @@ use super::framing::announced;
 use super::job::Job;
 use super::response::Completion;
 use super::selected::Update;
-use super::server::{Round, Server};
+use super::server::{Round, Server, Standing};
 use super::state::{State, Tag, Then, Work};
+use super::upload::Wrapping;
 use crate::base::{Line, Step, Timestamp};
 use crate::mail::Date;
 
@@ -57,14 +58,19 @@ impl Server {
 
     pub(super) fn uploaded(&mut self, now: Timestamp, tag: Tag) -> Round {
         match self.input.line(self.command_len_max()) {
-            Line::Whole(line) if line.trim_ascii_end().is_empty() => {
-                self.deadline = None;
-                let (job, then) = (append::commit(), Then::End);
-                self.go_to(State::Working(Work { tag, job, update: Update::Whole, then }))
-            }
             Line::Whole(line) => {
                 self.deadline = None;
-                self.next_upload(now, tag, line.trim_ascii_end())
+                match self.wrapping().after(line.trim_ascii_end()) {
+                    Some(b"") => {
+                        let (job, then) = (append::commit(), Then::End);
+                        self.go_to(State::Working(Work { tag, job, update: Update::Whole, then }))
+                    }
+                    Some(line) => self.next_upload(now, tag, line),
+                    None => {
+                        let completion = Completion::bad("UTF8 ( ends with a parenthesis");
+                        self.abandon(tag, announced(line.trim_ascii_end()), completion)
+                    }
+                }
             }
             Line::TooLong => {
                 self.deadline = None;
@@ -75,10 +81,20 @@ impl Server {
         }
     }
 
+    /// Of the message that has come.
+    fn wrapping(&self) -> Wrapping {
+        match &self.standing {
+            Standing::Known(session) => {
+                session.uploads.last().map_or(Wrapping::Bare, |upload| upload.wrapping)
+            }
+            Standing::Stranger | Standing::Away => Wrapping::Bare,
+        }
+    }
+
     /// Behind a message something follows: another one (RFC 3502), or what is wrong.
     fn next_upload(&mut self, now: Timestamp, tag: Tag, line: &[u8]) -> Round {
         let next = announced(line);
-        let head = append::read_next(line).and_then(|head| match next {
+        let head = append::read_next(line, self.dialect()).and_then(|head| match next {
             Some((size, _)) if size > self.setup.limits.message_size_max => {
                 Err(Completion::no("The message is too large").code("TOOBIG"))
             }

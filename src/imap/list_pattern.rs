@@ -1,7 +1,7 @@
 //! The pattern of LIST and LSUB (RFC 3501 §6.3.8): `*` is anything, `%` is anything within a level. The client wrote it,
 //! so a match costs at most the pattern's length times the name's.
 
-use crate::maildir::utf7;
+use super::dialect::Texts;
 
 /// A reference and a mailbox name with wildcards, joined. Names are compared as UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +24,10 @@ pub enum Fit<'n> {
 }
 
 impl ListPattern {
-    /// From the two arguments, in modified UTF-7; `None` if they are not that, or too long.
-    pub fn new(reference: &[u8], name: &[u8]) -> Option<Self> {
+    /// From the two arguments, in the form that the client writes; `None` if they are not that, or too long.
+    pub fn new(reference: &[u8], name: &[u8], texts: Texts) -> Option<Self> {
         let joined = [reference, name].concat();
-        let mut pattern: Vec<char> = utf7::decode(&joined)?.chars().collect();
+        let mut pattern: Vec<char> = texts.read_name(&joined)?.chars().collect();
         // Of neighbouring wildcards the strongest says it all.
         pattern.dedup_by(|next, before| {
             let both = is_wildcard(*before) && is_wildcard(*next);
@@ -104,7 +104,11 @@ const fn is_wildcard(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fit, ListPattern};
+    use super::{Fit, ListPattern, Texts};
+
+    fn pattern(reference: &str, name: &str) -> Option<ListPattern> {
+        ListPattern::new(reference.as_bytes(), name.as_bytes(), Texts::SevenBit)
+    }
 
     #[test]
     fn wildcards() {
@@ -124,7 +128,7 @@ mod tests {
             ("", "inbox*", vec!["INBOX", "INBOX/x", "inboxes"], vec!["INBOXES"]),
             ("", "%box/x", vec!["box/x"], vec!["INBOX/x"]),
         ] {
-            let pattern = ListPattern::new(reference.as_bytes(), name.as_bytes()).unwrap();
+            let pattern = pattern(reference, name).unwrap();
             for n in fitting {
                 assert!(pattern.fit(n) == Fit::Whole, "{reference} {name}: {n}");
             }
@@ -132,12 +136,14 @@ mod tests {
                 assert!(pattern.fit(n) != Fit::Whole, "{reference} {name}: {n}");
             }
         }
-        assert_eq!(ListPattern::new(b"", b"a&b"), None);
+        assert_eq!(pattern("", "a&b"), None);
+        let utf8 = ListPattern::new(b"", "Entwü%&".as_bytes(), Texts::Utf8).unwrap();
+        assert_eq!(utf8.fit("Entwürfe &"), Fit::Whole);
     }
 
     #[test]
     fn levels_above_a_name() {
-        let pattern = ListPattern::new(b"", b"%/%").unwrap();
+        let pattern = pattern("", "%/%").unwrap();
         assert_eq!(pattern.fit("a/b/c/d"), Fit::Above("a/b"));
         assert_eq!(pattern.fit("a/b"), Fit::Whole);
         assert_eq!(pattern.fit("a"), Fit::Not);
@@ -145,7 +151,7 @@ mod tests {
 
     #[test]
     fn many_wildcards_cost_no_more_than_the_product() {
-        let pattern = ListPattern::new(b"", "*a".repeat(500).as_bytes()).unwrap();
+        let pattern = pattern("", &"*a".repeat(500)).unwrap();
         assert_eq!(pattern.fit(&"a".repeat(240).replace("aa", "ab")), Fit::Not);
     }
 }

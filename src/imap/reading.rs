@@ -63,7 +63,7 @@ impl Server {
     /// A literal was announced: part of the command, a message, or refused.
     pub(super) fn literal(&mut self, now: Timestamp, size: u64, sending: Sending) -> Round {
         let command = self.framing.command().to_vec();
-        let mut args = Args::new(&command);
+        let mut args = Args::of(&command, self.dialect());
         let tag = args.tag().unwrap_or("*").to_owned();
         let decided = self.decide_literal(&mut args, size);
         match decided {

@@ -4,6 +4,7 @@
 use super::args::{Args, Sending};
 use super::ask::{Answer, Ask, News, Setup};
 use super::command::{Action, Row, When, find};
+use super::dialect::Dialect;
 use super::framing::Framing;
 use super::job::{Job, Task, Turn};
 use super::response::{Completion, Status};
@@ -215,8 +216,16 @@ impl Server {
         }
     }
 
+    /// How the client writes.
+    pub(super) fn dialect(&self) -> Dialect {
+        match &self.standing {
+            Standing::Known(session) => session.dialect,
+            Standing::Stranger | Standing::Away => Dialect::default(),
+        }
+    }
+
     pub(super) fn run(&mut self, now: Timestamp, command: &[u8]) -> Round {
-        let mut args = Args::new(command);
+        let mut args = Args::of(command, self.dialect());
         let Some(tag) = args.tag().map(str::to_owned) else {
             return self.end("*", &Completion::bad("A command begins with a tag"));
         };
@@ -406,7 +415,8 @@ impl Machine for Server {
         };
         match (answer, question) {
             (Answer::LoggedIn(account), Question::Login { tag }) => {
-                self.standing = Standing::Known(Box::new(Session::new(account, self.setup.number)));
+                let (number, limit) = (self.setup.number, self.setup.limits.message_size_max);
+                self.standing = Standing::Known(Box::new(Session::new(account, number, limit)));
                 let able = format!("CAPABILITY {}", self.capabilities());
                 let _ = self.end(&tag, &Completion::ok("Logged in").code(able));
             }

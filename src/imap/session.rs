@@ -1,7 +1,7 @@
 //! What a session has once somebody has logged in. It goes to the store's threads with each command's work and comes
 //! back with what is to be sent.
 
-use super::dialect::{Condstore, Dialect, Revision};
+use super::dialect::{Condstore, Dialect, Revision, Texts, Utf8Accept};
 use super::response::Completion;
 use super::selected::{Selected, Told, Update};
 use super::upload::Upload;
@@ -28,13 +28,15 @@ pub struct Session {
     pub selected: Option<Selected>,
     /// How the client is spoken to.
     pub dialect: Dialect,
+    /// The largest message that APPEND takes, in bytes (RFC 7889).
+    pub append_limit: u64,
     /// Messages that come in by one APPEND; the last may not be whole.
     pub uploads: Vec<Upload>,
 }
 
 impl Session {
     /// Somebody has logged in.
-    pub fn new(account: Account, number: u64) -> Self {
+    pub fn new(account: Account, number: u64, append_limit: u64) -> Self {
         Self {
             account,
             number,
@@ -43,6 +45,7 @@ impl Session {
             out: Writer::default(),
             selected: None,
             dialect: Dialect::default(),
+            append_limit,
             uploads: Vec::new(),
         }
     }
@@ -73,6 +76,18 @@ impl Session {
             Some(selected) => selected.sync(&self.account, &mut self.out, update, self.dialect),
             None => Ok(Told::All),
         }
+    }
+
+    /// From now on texts beyond ASCII cross the connection in this form.
+    pub fn speak(&mut self, texts: Texts) {
+        self.dialect.texts = texts;
+        self.out.texts = texts;
+    }
+
+    /// ENABLE UTF8=ACCEPT (RFC 6855).
+    pub fn accept_utf8(&mut self) {
+        self.dialect.utf8_accept = Utf8Accept::On;
+        self.speak(Texts::Utf8);
     }
 
     /// The client has used something of CONDSTORE (RFC 7162 §3.1): from now on it is told MODSEQs.

@@ -1,7 +1,8 @@
 //! ENVELOPE, BODY and BODYSTRUCTURE as they are written (RFC 3501 §7.4.2), from a message's card.
 
+use super::dialect::Texts;
 use super::writer::Writer;
-use crate::mail::{Disposition, Entry, Envelope, Parameter, Part, PartKind, Text};
+use crate::mail::{Disposition, Entry, Envelope, Parameter, Part, PartKind, Text, decode_text};
 
 /// Which of the two forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +40,27 @@ fn addresses(out: &mut Writer, list: &[Entry]) {
     }
     out.text("(");
     for entry in list {
-        out.list(entry.nstrings(), |out, string| out.nstring(string));
+        let [name, adl, mailbox, host] = entry.nstrings();
+        out.text("(").nstring(name).text(" ").nstring(adl).text(" ");
+        address_part(out, mailbox);
+        out.text(" ");
+        address_part(out, host);
+        out.text(")");
     }
     out.text(")");
+}
+
+/// A card has an address beyond ASCII as encoded words, for those who take nothing else. Who takes UTF-8 is told it as
+/// it is, so that it can be answered.
+fn address_part(out: &mut Writer, part: Option<&[u8]>) {
+    match part {
+        Some(encoded) if out.texts == Texts::Utf8 && encoded.starts_with(b"=?") => {
+            out.string(decode_text(encoded).as_bytes());
+        }
+        part => {
+            out.nstring(part);
+        }
+    }
 }
 
 /// The structure of a part and all in it. As deep as the scanner went, which has a limit.

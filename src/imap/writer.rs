@@ -1,7 +1,9 @@
 //! Writes responses (RFC 3501 §9): strings quoted or as literals, numbers, lists, and pieces of message files that go
 //! out unchanged.
 
+use super::dialect::Texts;
 use crate::base::Output;
+use crate::maildir::MailboxName;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::ops::Range;
@@ -10,6 +12,8 @@ use std::sync::Arc;
 /// Responses that wait to be sent.
 #[derive(Debug, Default)]
 pub struct Writer {
+    /// In which form texts beyond ASCII are written.
+    pub texts: Texts,
     ready: VecDeque<Output>,
     bytes: Vec<u8>,
     len: usize,
@@ -67,9 +71,7 @@ impl Writer {
     /// `string`: quoted where that is possible, else a literal; never an empty literal.
     // Quirk(iOS 18.2): `{0}` makes it hang for 90 s, so nothing is `""`.
     pub fn string(&mut self, text: &[u8]) -> &mut Self {
-        let quotable =
-            text.len() <= QUOTED_LEN_MAX && text.iter().all(|b| matches!(b, b' '..=b'~'));
-        if !quotable {
+        if text.len() > QUOTED_LEN_MAX || !self.texts.is_quotable(text) {
             return self.literal(text);
         }
         self.text("\"");
@@ -89,6 +91,12 @@ impl Writer {
             return self.text("\"\"");
         }
         self.text("{").number(text.len() as u64).text("}\r\n").raw(text)
+    }
+
+    /// The name of a mailbox.
+    pub fn mailbox(&mut self, name: &MailboxName) -> &mut Self {
+        let texts = self.texts;
+        self.string(texts.name(name).as_bytes())
     }
 
     /// `nstring`.

@@ -43,6 +43,13 @@ impl TransferDecoder {
         Self { state }
     }
 
+    /// The same; `None` for an encoding that is not known (RFC 2045 §6.1).
+    pub fn known(encoding: &[u8]) -> Option<Self> {
+        let known: [&[u8]; 5] = [b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable"];
+        let known = known.iter().any(|known| encoding.eq_ignore_ascii_case(known));
+        known.then(|| Self::new(encoding))
+    }
+
     /// Decodes the next piece onto the end of `into`.
     pub fn push(&mut self, piece: &[u8], into: &mut Vec<u8>) {
         match &mut self.state {
@@ -233,6 +240,8 @@ mod tests {
             assert_eq!(decoded("Quoted-Printable", text), expected, "{text}");
         }
         assert_eq!(decoded("7bit", "a=3D"), "a=3D");
+        assert!(TransferDecoder::known(b"Binary").is_some());
+        assert!(TransferDecoder::known(b"x-uuencode").is_none());
     }
 
     #[test]

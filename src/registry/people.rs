@@ -28,6 +28,8 @@ pub struct Person {
     pub standing: Standing,
     /// Bytes of mail that the person may have; `None`: as the disk has room.
     pub quota: Option<u64>,
+    /// Messages that the person may have; `None`: any number.
+    pub message_quota: Option<u64>,
 }
 
 /// May a person log in? Mail comes in either way.
@@ -53,7 +55,7 @@ pub struct Device {
 }
 
 /// What each version has that the one before has not.
-const SCHEMA: [&str; 4] = ["
+const SCHEMA: [&str; 5] = ["
 CREATE TABLE people(id INTEGER PRIMARY KEY AUTOINCREMENT, salt BLOB NOT NULL, added INTEGER NOT NULL);
 CREATE TABLE addresses(address TEXT PRIMARY KEY, domain TEXT NOT NULL, person INTEGER NOT NULL REFERENCES people(id),
   position INTEGER NOT NULL) WITHOUT ROWID;
@@ -75,6 +77,8 @@ CREATE TABLE domains(domain TEXT PRIMARY KEY, catch_all INTEGER REFERENCES peopl
 ALTER TABLE people ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
 ", "
 ALTER TABLE people ADD COLUMN quota INTEGER;
+", "
+ALTER TABLE people ADD COLUMN message_quota INTEGER;
 "];
 
 impl Registry {
@@ -145,13 +149,14 @@ impl Registry {
         let db = self.lock();
         let mut statement =
             db.prepare_cached(
-                "SELECT person, address, disabled, quota FROM addresses JOIN people ON people.id=person ORDER BY person, position",
+                "SELECT person, address, disabled, quota, message_quota FROM addresses JOIN people ON people.id=person ORDER BY person, position",
             )?;
         let rows = statement.query_map([], |row| {
             let standing = if row.get(2)? { Standing::Disabled } else { Standing::Enabled };
             let quota = row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned);
+            let message_quota = row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned);
             let (account, addresses) = (account(row.get(0)?), vec![row.get(1)?]);
-            Ok(Person { account, addresses, standing, quota })
+            Ok(Person { account, addresses, standing, quota, message_quota })
         })?;
         let mut people: Vec<Person> = Vec::new();
         for row in rows {

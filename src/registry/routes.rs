@@ -171,6 +171,19 @@ impl Registry {
         Ok(())
     }
 
+    /// Sets how many messages someone may have.
+    pub fn set_message_quota(
+        &self,
+        person: AccountId,
+        quota: Option<u64>,
+    ) -> Result<(), RegistryError> {
+        let quota = quota.map(|messages| i64::try_from(messages).unwrap_or(i64::MAX));
+        let db = self.lock();
+        db.execute("UPDATE people SET message_quota=? WHERE id=?", params![quota, person.0])?;
+        self.changed(&db);
+        Ok(())
+    }
+
     /// Lets someone log in, or not any more.
     pub fn set_standing(&self, person: AccountId, standing: Standing) -> Result<(), RegistryError> {
         let disabled = standing == Standing::Disabled;

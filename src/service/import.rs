@@ -243,7 +243,7 @@ impl Import {
             self.outcomes.push(Outcome::There);
             return Ok(());
         }
-        match self.account.room(self.batch_bytes + size) {
+        match self.account.room(self.batch.len() as u64 + 1, self.batch_bytes + size) {
             Ok(()) => {}
             Err(error @ StoreError::OverQuota) => {
                 self.outcomes.push(Outcome::Refused(error.to_string()));

@@ -103,7 +103,7 @@ impl Receive {
         let (accounts, _) = self.owners(path, logged_in).await?;
         for account in accounts {
             let account = self.store.account(account);
-            let room = self.store.run(move || account.room(size.unwrap_or(0))).await;
+            let room = self.store.run(move || account.room(1, size.unwrap_or(0))).await;
             room.ok_or_else(stopped)?.map_err(|error| not_stored(&error))?;
         }
         Ok(())

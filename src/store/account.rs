@@ -15,20 +15,18 @@ use super::op::{
     Transferred,
 };
 use super::row::{At, Row};
+use super::scratch::Scratch;
 use super::text::Text;
+use super::without_nul;
 use crate::base::{AccountId, Ticket, ticket};
-use crate::mail::{Card, Scanner};
-use crate::maildir::{Dir, MailboxId, ModSeq, Uid, UidSet};
+use crate::mail::{Card, Scanner, preview_parts};
+use crate::maildir::{Dir, MailboxId, ModSeq, Uid, UidSet, Unique};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-
-/// So much of the disk stays free for what must be written in any case.
-const FREE_MIN: u64 = 32 << 20;
 
 /// How often a message is looked for while its name changes; the waits between add up to 10 ms.
 const OPEN_TURNS: u64 = 5;
@@ -39,7 +37,7 @@ pub type Reply<T> = Ticket<Result<T, StoreError>>;
 /// An account.
 #[derive(Clone)]
 pub struct Account {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// Watching an account; ends when dropped.
@@ -224,14 +222,34 @@ impl Account {
         if let Some(file) = text.as_file() {
             return Ok((file.clone(), range));
         }
+        let mut scratch = self.scratch(range.end.saturating_sub(range.start))?;
+        text.walk(&range, |piece| scratch.write(piece).map(ControlFlow::Continue))?;
+        let (file, size) = scratch.done();
+        Ok((file, 0..size))
+    }
+
+    /// A file without a name, for about so many bytes. The disk is left the room that it needs for mail.
+    pub fn scratch(&self, size: u64) -> Result<Scratch, StoreError> {
+        self.room_on_disk(size)?;
         let failed = |error: std::io::Error| StoreError::io("copy a message", &error);
         let tmp = &self.shared.ready()?.tmp;
         let unique = lock(&self.shared.unique).next(super::core::now());
         let name = format!("c{}", unique.hex()).into_bytes();
         let file = tmp.create(&name).map_err(failed)?;
         tmp.unlink(&name).map_err(failed)?;
-        let len = text.copy(range, &file).map_err(failed)?;
-        Ok((Arc::new(file), 0..len))
+        Ok(Scratch::new(file))
+    }
+
+    /// A message with NULs in it, and its card, in a form that has none: what holds them is in base64 there. Reads and
+    /// writes the whole of it.
+    pub fn without_nul(&self, text: &Text, card: &Card) -> Result<(Text, Card), StoreError> {
+        // Base64 takes 78 bytes for 57.
+        let mut scratch = self.scratch(text.size().saturating_mul(3) / 2)?;
+        without_nul::write(text, card, &mut scratch)?;
+        let (file, size) = scratch.done();
+        let text = Text::whole(file, size);
+        let card = scan(&text)?;
+        Ok((text, card))
     }
 
     /// A message's card; made from the message if it is not at hand.
@@ -240,22 +258,43 @@ impl Account {
         if let Some(card) = stored.and_then(|bytes| Card::decode(&bytes)) {
             return Ok(card);
         }
-        let text = self.open(mailbox, row)?;
-        let mut scanner = Scanner::default();
-        let mut at = 0;
-        while at < text.size() {
-            let piece = text
-                .read(at..at + 64 * 1024)
-                .map_err(|error| StoreError::io("read a message", &error))?;
-            if piece.is_empty() {
-                break;
-            }
-            at += piece.len() as u64;
-            scanner.push(&piece);
-        }
-        let card = scanner.finish();
+        let card = scan(&self.open(mailbox, row)?)?;
         self.shared.cards.write(self.shared.id, &[(row.email_id, row.size, card.encode())]);
         Ok(card)
+    }
+
+    /// The preview of a message (RFC 8970), if somebody has asked for it before.
+    pub fn preview(&self, row: &Row) -> Option<String> {
+        let stored = self.shared.cards.read_preview(self.shared.id, row.email_id, row.size)?;
+        String::from_utf8(stored).ok()
+    }
+
+    /// Makes it: reads the beginning of a part or two of the message.
+    pub fn make_preview(&self, mailbox: &Mailbox, row: &Row) -> Result<String, StoreError> {
+        let card = self.card(mailbox, row)?;
+        let parts = preview_parts(&card.structure);
+        if parts.is_empty() {
+            return Ok(String::new());
+        }
+        let text = self.open(mailbox, row)?;
+        for part in parts {
+            let start = part.body.start;
+            let body = text
+                .read(start..start.saturating_add(part.preview_len()))
+                .map_err(|error| StoreError::io("read a message", &error))?;
+            let preview = part.preview(&body);
+            if !preview.is_empty() {
+                return Ok(preview);
+            }
+        }
+        Ok(String::new())
+    }
+
+    /// Keeps previews, by EMAILID and size, for the next time.
+    pub fn keep_previews(&self, previews: &[(Unique, u64, String)]) {
+        if !previews.is_empty() {
+            self.shared.cards.write_previews(self.shared.id, previews);
+        }
     }
 
     /// Begins a message.
@@ -270,28 +309,6 @@ impl Account {
         self.ready()?;
         let folder = Dir::open(&self.shared.path);
         Imported::open(&folder.map_err(|error| StoreError::io("open an account", &error))?)
-    }
-
-    /// Is there room for a message of this size: in the account's quota, and on the disk, some of which stays free?
-    /// Nothing is counted for it.
-    pub fn room(&self, size: u64) -> Result<(), StoreError> {
-        let used = self.mailboxes()?.bytes();
-        if self.quota().is_some_and(|quota| used.saturating_add(size) > quota) {
-            return Err(StoreError::OverQuota);
-        }
-        let free = Dir::open(&self.shared.path).and_then(|dir| dir.free_bytes());
-        let free = free.map_err(|error| StoreError::io("ask for free space", &error))?;
-        if free < FREE_MIN.saturating_add(size) { Err(StoreError::NoSpace) } else { Ok(()) }
-    }
-
-    /// Bytes that the account may hold; `None`: as many as the disk.
-    pub fn quota(&self) -> Option<u64> {
-        Some(self.shared.quota.load(Ordering::Relaxed)).filter(|quota| *quota != u64::MAX)
-    }
-
-    /// Sets it. What is there already stays, whatever it is.
-    pub fn set_quota(&self, quota: Option<u64>) {
-        self.shared.quota.store(quota.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Places messages, all or none; paid when they are on the disk.
@@ -353,4 +370,14 @@ impl Account {
         self.shared.push(op(promise));
         later
     }
+}
+
+/// The card of a message, from its text.
+fn scan(text: &Text) -> Result<Card, StoreError> {
+    let mut scanner = Scanner::default();
+    text.walk(&(0..text.size()), |piece| {
+        scanner.push(piece);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(scanner.finish())
 }

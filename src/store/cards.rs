@@ -1,4 +1,5 @@
 //! The cards of all accounts in one LMDB environment: what FETCH ENVELOPE and BODYSTRUCTURE need without opening a message.
+//! Beside a card, once somebody has asked for it, stands the message's preview.
 //! Everything in it can be made again from the messages; a card that does not fit its message is made anew.
 
 use crate::base::AccountId;
@@ -134,11 +135,34 @@ impl Cards {
 
     /// Writes cards in one transaction. A failure loses nothing but time.
     pub fn write(&self, account: AccountId, cards: &[(Unique, u64, Vec<u8>)]) {
+        self.put(
+            cards.iter().map(|(id, size, card)| (key(account, *id).to_vec(), seal(card, *size))),
+        );
+    }
+
+    /// The preview of a message whose file has this size.
+    pub fn read_preview(&self, account: AccountId, email_id: Unique, size: u64) -> Option<Vec<u8>> {
+        let read = self.with(|env| {
+            let transaction = env.read_txn()?;
+            let stored = database(env)?.get(&transaction, &preview_key(account, email_id))?;
+            Ok(stored.and_then(|stored| unseal(stored, size)))
+        });
+        read.flatten()
+    }
+
+    /// Writes previews in one transaction. A failure loses nothing but time.
+    pub fn write_previews(&self, account: AccountId, previews: &[(Unique, u64, String)]) {
+        self.put(previews.iter().map(|(id, size, preview)| {
+            (preview_key(account, *id), seal(preview.as_bytes(), *size))
+        }));
+    }
+
+    fn put(&self, entries: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) {
         self.with(|env| {
             let stored = database(env)?;
             let mut transaction = env.write_txn()?;
-            for (id, size, card) in cards {
-                stored.put(&mut transaction, &key(account, *id), &seal(card, *size))?;
+            for (key, value) in entries {
+                stored.put(&mut transaction, &key, &value)?;
             }
             transaction.commit()
         });
@@ -193,6 +217,11 @@ fn key(account: AccountId, id: Unique) -> [u8; 12] {
     key
 }
 
+/// Change the letter with every change of how a preview is made.
+fn preview_key(account: AccountId, id: Unique) -> Vec<u8> {
+    [&key(account, id)[..], b"p"].concat()
+}
+
 fn seal(card: &[u8], size: u64) -> Vec<u8> {
     let body = [&size.to_le_bytes()[..], card].concat();
     [&crc32fast::hash(&body).to_le_bytes()[..], &body].concat()
@@ -228,6 +257,10 @@ mod tests {
         cards.write(account, &[(id, 9, b"one".to_vec())]);
         assert_eq!(cards.read(account, id, 9).unwrap(), b"one");
         assert_eq!(cards.read(AccountId(2), id, 9), None);
+        assert_eq!(cards.read_preview(account, id, 9), None);
+        cards.write_previews(account, &[(id, 9, "text".to_owned())]);
+        assert_eq!(cards.read_preview(account, id, 9).unwrap(), b"text");
+        assert_eq!(cards.read_preview(account, id, 8), None);
         drop(cards);
         let cards = Cards::new(path.clone());
         assert_eq!(cards.read(account, id, 9).unwrap(), b"one");

@@ -39,6 +39,8 @@ pub(super) struct Shared {
     pub listeners: Mutex<BTreeMap<u64, Listener>>,
     /// Bytes that the account may hold; `u64::MAX`: as many as the disk.
     pub quota: AtomicU64,
+    /// Messages that it may hold; `u64::MAX`: any number.
+    pub message_quota: AtomicU64,
     core: Mutex<Option<Core>>,
     queue: Mutex<Queue>,
     wake: Condvar,
@@ -86,6 +88,7 @@ impl Shared {
             reader: Mutex::new(None),
             listeners: Mutex::default(),
             quota: AtomicU64::new(u64::MAX),
+            message_quota: AtomicU64::new(u64::MAX),
             core: Mutex::new(None),
             queue: Mutex::default(),
             wake: Condvar::new(),

@@ -108,6 +108,11 @@ impl Mailboxes {
         self.by_id.values().map(|mailbox| mailbox.bytes).sum()
     }
 
+    /// How many messages there are in all.
+    pub fn messages(&self) -> u64 {
+        self.by_id.values().map(|mailbox| u64::from(mailbox.count)).sum()
+    }
+
     pub(super) fn insert(&mut self, mailbox: Mailbox) {
         if let Some(before) = self.by_id.get(&mailbox.id) {
             self.by_name.remove(&before.name);

@@ -26,15 +26,18 @@ mod mailbox;
 mod op;
 mod pending;
 mod placement;
+mod quota;
 mod recover;
 mod removed;
 mod replay;
 mod row;
+mod scratch;
 mod start;
 mod survey;
 mod text;
 mod threads;
 mod watcher;
+mod without_nul;
 
 mod accounts;
 
@@ -52,4 +55,5 @@ pub use op::{
 };
 pub use placement::{Placement, Target};
 pub use row::{At, Row};
+pub use scratch::Scratch;
 pub use text::{Lines, Text};

@@ -1,9 +1,10 @@
 //! A message's text as clients see it. Our own files go out byte for byte; another program's may end lines by LF alone,
 //! and are read as if every line ended by CRLF.
 
+use super::error::StoreError;
 use std::fs::File;
-use std::io::{self, Write};
-use std::ops::Range;
+use std::io;
+use std::ops::{ControlFlow, Range};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -83,6 +84,11 @@ impl Text {
         Ok(Self { file: Arc::new(file), lines, size })
     }
 
+    /// A file that is read byte for byte.
+    pub(super) const fn whole(file: Arc<File>, size: u64) -> Self {
+        Self { file, lines: Lines::AsTheyAre, size }
+    }
+
     /// Bytes as clients count them.
     pub const fn size(&self) -> u64 {
         self.size
@@ -93,23 +99,34 @@ impl Text {
         (self.lines == Lines::AsTheyAre).then_some(&self.file)
     }
 
-    /// Writes a range of the text, cut at its end, into a file; how many bytes that were.
-    pub(super) fn copy(&self, range: Range<u64>, mut into: &File) -> io::Result<u64> {
-        let mut reader = Reader::new(self.file.try_clone()?, self.lines);
-        let (mut at, mut written) = (0_u64, 0_u64);
-        while let Some(piece) = reader.next_piece()? {
+    /// Hands on a range of the text, cut at its end, in pieces of at most 128 KB and in one walk over the file, until
+    /// `each` has enough.
+    pub fn walk(
+        &self,
+        range: &Range<u64>,
+        mut each: impl FnMut(&[u8]) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let failed = |error: io::Error| StoreError::io("read a message", &error);
+        let mut reader = Reader::new(self.file.try_clone().map_err(failed)?, self.lines);
+        let mut at = match self.lines {
+            Lines::AsTheyAre => range.start,
+            // Where a line end is made is known only from the beginning.
+            Lines::Crlf => 0,
+        };
+        reader.at = at;
+        while at < range.end
+            && let Some(piece) = reader.next_piece().map_err(failed)?
+        {
             let len = piece.len() as u64;
             let offset =
                 |place: u64| usize::try_from(place.saturating_sub(at).min(len)).unwrap_or(0);
             let wanted = piece.get(offset(range.start)..offset(range.end)).unwrap_or_default();
-            into.write_all(wanted)?;
-            written += wanted.len() as u64;
-            at += len;
-            if at >= range.end {
+            if each(wanted)?.is_break() {
                 break;
             }
+            at += len;
         }
-        Ok(written)
+        Ok(())
     }
 
     /// A range of the text, cut at its end.
@@ -147,6 +164,7 @@ impl Text {
 #[cfg(test)]
 mod tests {
     use super::Text;
+    use std::ops::ControlFlow;
 
     #[test]
     fn bare_line_feeds_are_read_as_crlf_at_any_offset() {
@@ -165,12 +183,21 @@ mod tests {
             let (from, at) = (u64::from(start), start as usize);
             assert_eq!(text.read(from..from + 7).unwrap(), &all[at..at + 7]);
         }
-        let copied = path.with_extension("copy");
-        let len = text.copy(65_530..131_080, &std::fs::File::create(&copied).unwrap()).unwrap();
-        assert_eq!((len, std::fs::read(&copied).unwrap()), (65_550, all[65_530..131_080].to_vec()));
-        std::fs::remove_file(copied).unwrap();
+        let walked = |text: &Text, range: std::ops::Range<u64>| {
+            let mut found = Vec::new();
+            let walked = text.walk(&range, |piece| {
+                assert!(piece.len() <= 128 * 1024);
+                found.extend_from_slice(piece);
+                Ok(ControlFlow::Continue(()))
+            });
+            walked.unwrap();
+            found
+        };
+        assert_eq!(walked(&text, 65_530..131_080), all[65_530..131_080]);
+        assert_eq!(walked(&text, 0..u64::MAX), all);
         let plain = open(raw.len());
         assert_eq!(plain.read(3..9).unwrap(), &raw.as_bytes()[3..9]);
+        assert_eq!(walked(&plain, 65_530..70_000), &raw.as_bytes()[65_530..70_000]);
         std::fs::remove_file(path).unwrap();
     }
 }

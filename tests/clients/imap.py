@@ -5,6 +5,7 @@ mbsync by IMAP, and mbsync and mutt on the Maildir itself.
 Usage: imap.py PROGRAM. Prints a line a check and `test result:` as cargo does.
 """
 
+import base64
 import imaplib
 import os
 import pathlib
@@ -89,6 +90,33 @@ def imaplib_checks(box):
     check("EXPUNGE", session.expunge()[1][-1:] == [b"1"])
     check("and what is left", session.uid("SEARCH", "ALL")[1] == [b"4 5 6 7 8 9 10"])
     session.close()
+    session.logout()
+
+
+def forms_checks(box):
+    """Mailbox names in UTF-8, parts without their transfer encoding, previews and quotas, as imaplib writes and reads them."""
+    session = login(box)
+    check("ENABLE UTF8=ACCEPT", session.enable("UTF8=ACCEPT") == ("OK", [b"Enabled"]))
+    name = '"Entw\u00fcrfe \u53f0\u5317"'
+    check("a mailbox in UTF-8 is made", session.create(name)[0] == "OK")
+    check("and listed in UTF-8", [row.decode() for row in session.list('""', '"Entw\u00fc*"')[1]] == [f'(\\HasNoChildren) "/" {name}'])
+    plain = login(box)
+    check("and in UTF-7 for others", plain.list('""', "Entw*")[1] == [b'(\\HasNoChildren) "/" "Entw&APw-rfe &U,BTFw-"'])
+    picture = bytes(range(256)) * 2000
+    parts = (b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>two <b>parts</b>\r\n"
+             b"--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(picture).replace(b"\n", b"\r\n")
+             + b"--b--\r\n")
+    target = '"Entw&APw-rfe &U,BTFw-"'
+    check("a picture comes in", plain.append(target, None, None, parts)[0] == "OK" and plain.select(target)[1] == [b"1"])
+    _, found = plain.fetch("1", "(BINARY.SIZE[2] BINARY.PEEK[2])")
+    check("BINARY has its bytes", found[0][1] == picture and b"BINARY.SIZE[2] 512000 BINARY[2] ~{512000}" in found[0][0])
+    _, found = plain.fetch("1", "(BINARY.PEEK[2]<300000.300000>)")
+    check("and a range of them", found[0][1] == picture[300000:])
+    check("PREVIEW", plain.fetch("1", "(PREVIEW)")[1] == [b'1 (PREVIEW "two parts")'])
+    check("GETQUOTAROOT", plain.getquotaroot(target) == ("OK", [[target.encode() + b' ""'], [b'"" ()']]))
+    plain.close()
+    check("it goes again", plain.delete(target)[0] == "OK")
+    plain.logout()
     session.logout()
 
 
@@ -345,6 +373,7 @@ def main():
         home = pathlib.Path(home)
         box = Box(folder)
         imaplib_checks(box)
+        forms_checks(box)
         curl_checks(box)
         neomutt_checks(box, home)
         mbsync_checks(box, home)

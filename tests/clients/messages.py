@@ -160,6 +160,8 @@ def main():
             if may_go_by_smtp(text):
                 same = without_trace(found[0][1]) == (text if text.endswith(b"\r\n") else text + b"\r\n")
             else:
+                # With a NUL in it, only BINARY tells of it as it is (RFC 9051 section 4.3.1).
+                _, found = session.fetch(str(number), "(BINARY.PEEK[])")
                 same = found[0][1] == text
             if not same:
                 changed.append(name)

@@ -2,7 +2,7 @@
 //! every account. Words: `given logged in` (the greeting and a login are over), `given INBOX 3 messages`,
 //! `given mailbox Work/2026`, `given Archive message nested` (a file of `messages/`), `given clear text`,
 //! `given no certificate`, `given login fails`, `given command size 1000`, `given message size 1000`,
-//! `given no patience` (the client is told at once of work that goes on);
+//! `given quota 2048 3` (bytes and messages), `given no patience` (the client is told at once of work that goes on);
 //! `-- changed` tells every session that the account has changed, `-- deliver nested` brings a file of `messages/` into
 //! INBOX and tells them, `-- settle` lets file names and index follow, `-- stop` is the shutdown, `-- uploads 0` holds that no half message lies in the Maildir.
 
@@ -68,8 +68,12 @@ impl World {
             ["message", "size", size] => {
                 self.setup.limits.message_size_max = size.parse().unwrap();
             }
-            ["mailbox", name] => {
-                let name = MailboxName::new(name).unwrap();
+            ["quota", bytes, messages] => {
+                self.room.account().set_quota(bytes.parse().ok());
+                self.room.account().set_message_quota(messages.parse().ok());
+            }
+            ["mailbox", name @ ..] => {
+                let name = MailboxName::new(&name.join(" ")).unwrap();
                 let request = MailboxRequest::Create { name, role: None };
                 let made = self.room.account().change_mailboxes(request, Cause::Own);
                 made.wait().unwrap().unwrap();

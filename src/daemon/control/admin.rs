@@ -1,8 +1,8 @@
 //! Does what is asked over the control socket. Blocks: it speaks to the registry and moves folders.
 
 use super::wire::{
-    AliasTo, Answer, Device, DomainRow, NewDevice, PortAt, Quota, Request, Revoked, Status, User,
-    UserAdded, UserRemoved,
+    AliasTo, Answer, Device, DomainRow, MessageQuota, NewDevice, PortAt, Quota, Request, Revoked,
+    Status, User, UserAdded, UserRemoved,
 };
 use crate::base::AccountId;
 use crate::mail::{Address, Domain};
@@ -81,8 +81,8 @@ impl Admin {
             Request::DeviceList { user } => self.device_list(&user).and_then(value),
             Request::DeviceAdd { user, name } => self.device_add(&user, name).and_then(value),
             Request::DeviceRevoke { user, id } => self.device_revoke(&user, id).and_then(value),
-            Request::UserSet { address, enabled, quota } => {
-                self.user_set(&address, enabled, quota).and_then(value)
+            Request::UserSet { address, enabled, quota, message_quota } => {
+                self.user_set(&address, enabled, quota, message_quota).and_then(value)
             }
             Request::AliasList => self.alias_list().and_then(value),
             Request::AliasAdd { alias, user } => self.alias_add(&alias, &user).and_then(value),
@@ -143,9 +143,19 @@ impl Admin {
             let (account, addresses) = (person.account.0, person.addresses);
             let used = self.store.account(person.account).mailboxes();
             // An account that cannot be opened is still somebody's.
-            let used = used.map_or(0, |mailboxes| mailboxes.bytes());
-            let quota = person.quota;
-            users.push(User { account, addresses, devices, enabled, quota, used });
+            let (used, messages) =
+                used.map_or((0, 0), |mailboxes| (mailboxes.bytes(), mailboxes.messages()));
+            let (quota, message_quota) = (person.quota, person.message_quota);
+            users.push(User {
+                account,
+                addresses,
+                devices,
+                enabled,
+                quota,
+                used,
+                message_quota,
+                messages,
+            });
         }
         Ok(users)
     }
@@ -187,6 +197,7 @@ impl Admin {
         text: &str,
         enabled: Option<bool>,
         quota: Option<Quota>,
+        message_quota: Option<MessageQuota>,
     ) -> Result<User, No> {
         let (address, account) = self.person(text)?;
         if let Some(enabled) = enabled {
@@ -204,7 +215,17 @@ impl Admin {
             self.registry.set_quota(account, bytes)?;
             self.store.account(account).set_quota(bytes);
         }
-        log::info!("control user={address} enabled={enabled:?} quota={quota:?}");
+        if let Some(quota) = message_quota {
+            let messages = match quota {
+                MessageQuota::None => None,
+                MessageQuota::Messages(messages) => Some(messages),
+            };
+            self.registry.set_message_quota(account, messages)?;
+            self.store.account(account).set_message_quota(messages);
+        }
+        log::info!(
+            "control user={address} enabled={enabled:?} quota={quota:?} message_quota={message_quota:?}"
+        );
         let users = self.user_list()?;
         let user = users.into_iter().find(|user| user.account == account.0);
         user.ok_or_else(|| RegistryError::Nobody(address.to_string()).into())

@@ -16,6 +16,6 @@ pub use transfer::{
     Named, Said, Transfer,
 };
 pub use wire::{
-    ANSWER_LEN_MAX, AliasTo, Answer, Device, DomainRow, ImportWay, NewDevice, PortAt, Quota,
-    REQUEST_LEN_MAX, Request, Revoked, Status, User, UserAdded, UserRemoved,
+    ANSWER_LEN_MAX, AliasTo, Answer, Device, DomainRow, ImportWay, MessageQuota, NewDevice, PortAt,
+    Quota, REQUEST_LEN_MAX, Request, Revoked, Status, User, UserAdded, UserRemoved,
 };

@@ -53,6 +53,7 @@ pub enum Request {
         address: String,
         enabled: Option<bool>,
         quota: Option<Quota>,
+        message_quota: Option<MessageQuota>,
     },
     /// The answer is an account's number; then the connection goes on as an import (`ImportStep`).
     Import {
@@ -111,6 +112,10 @@ pub struct User {
     pub quota: Option<u64>,
     /// Bytes of mail that the person has.
     pub used: u64,
+    /// Messages that the person may have; none: any number.
+    pub message_quota: Option<u64>,
+    /// Messages that the person has.
+    pub messages: u64,
 }
 
 /// How much mail someone may have.
@@ -121,6 +126,16 @@ pub enum Quota {
     None,
     /// So many bytes.
     Bytes(u64),
+}
+
+/// How many messages someone may have.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MessageQuota {
+    /// Any number.
+    None,
+    /// So many.
+    Messages(u64),
 }
 
 /// One of the list that answers `AliasList`; what `AliasAdd` and `AliasRemove` leave.

@@ -52,15 +52,16 @@ fn run(
     let target = session.account.mailboxes()?.named(to).map(|mailbox| mailbox.id);
     let target = target
         .ok_or(Completion::no("There is no such mailbox; create it first").code("TRYCREATE"))?;
-    if way == Way::Copy {
-        session.account.room(0)?;
-    }
     let selected = session.opened()?;
     if way == Way::Move && selected.access == Access::ReadOnly {
         return Err(Completion::no("The mailbox is open to look only").code("NOPERM"));
     }
-    let uids = selected.uids(set, numbers)?;
-    let request = TransferRequest { from: selected.id, uids, to: target, way, cause };
+    let (from, uids) = (selected.id, selected.uids(set, numbers)?);
+    if way == Way::Copy {
+        let messages = selected.view.within(&uids).count() as u64;
+        session.account.room(messages, 0)?;
+    }
+    let request = TransferRequest { from, uids, to: target, way, cause };
     Ok(when_done(session.account.transfer(request), move |session, done| {
         Next::from(done.map_err(Completion::from).map(|done| finish(session, &done, way)))
     }))

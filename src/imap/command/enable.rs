@@ -1,4 +1,4 @@
-//! ENABLE (RFC 5161): the client turns on what changes our answers. What we do not know is passed over.
+//! ENABLE (RFC 5161): the client turns on what changes our answers.
 
 use super::action::Action;
 use crate::imap::args::{Args, Parsed};
@@ -6,38 +6,48 @@ use crate::imap::job::Next;
 use crate::imap::response::Completion;
 use crate::imap::session::Session;
 
-type Enable = fn(&mut Session);
+/// What can be turned on.
+struct Extension {
+    name: &'static str,
+    enable: fn(&mut Session),
+}
 
-/// What can be turned on, and by what.
-const EXTENSIONS: [(&str, Enable); 3] = [
+static EXTENSIONS: &[Extension] = &[
     // RFC 9051 appendix A
-    ("IMAP4rev2", Session::speaks_rev2),
+    Extension { name: "IMAP4rev2", enable: Session::speaks_rev2 },
     // RFC 7162 §3.1.8, §3.2.3
-    ("CONDSTORE", Session::becomes_aware),
-    ("QRESYNC", Session::knows_vanished),
+    Extension { name: "CONDSTORE", enable: Session::becomes_aware },
+    Extension { name: "QRESYNC", enable: Session::knows_vanished },
+    // RFC 6855
+    Extension { name: "UTF8=ACCEPT", enable: Session::accept_utf8 },
 ];
 
-/// `ENABLE CONDSTORE`
+/// `ENABLE CONDSTORE UTF8=ACCEPT`; what is not known is passed over.
 pub fn read(args: &mut Args<'_>) -> Parsed<Action> {
-    let mut asked = Vec::new();
+    let mut wanted: Vec<&Extension> = Vec::new();
     args.space()?;
     loop {
-        asked.push(args.atom()?.to_owned());
+        let word = args.atom()?;
+        let known = EXTENSIONS.iter().find(|known| known.name.eq_ignore_ascii_case(word));
+        if let Some(known) = known
+            && !wanted.iter().any(|other| other.name == known.name)
+        {
+            wanted.push(known);
+        }
         if !args.eat(b' ') {
             break;
         }
     }
     args.end()?;
     Ok(Action::Work(Box::new(move |session| {
-        let known = EXTENSIONS
-            .iter()
-            .filter(|(name, _)| asked.iter().any(|word| name.eq_ignore_ascii_case(word)));
         session.out.text("* ENABLED");
-        for (name, _) in known.clone() {
-            session.out.text(" ").text(name);
+        for extension in &wanted {
+            session.out.text(" ").text(extension.name);
         }
         session.out.text("\r\n");
-        known.for_each(|(_, enable)| enable(session));
+        for extension in wanted {
+            (extension.enable)(session);
+        }
         Next::Done(Completion::ok("Enabled"))
     })))
 }

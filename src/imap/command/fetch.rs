@@ -1,8 +1,10 @@
 //! FETCH (RFC 3501 §6.4.5, CHANGEDSINCE and VANISHED of RFC 7162 §3.1.4.1, §3.2.6): answered in pieces, each from one look at the index.
 
 use super::action::Action;
-use super::fetch_item::{Item, Seen, read_items};
+use super::fetch_fault::Fault;
+use super::fetch_item::{Item, read_items};
 use super::fetch_message::{Message, Need};
+use super::fetch_section::Seen;
 use super::resync::{vanished, write_vanished};
 use crate::imap::args::{Args, Parsed};
 use crate::imap::dialect::Condstore;
@@ -19,6 +21,8 @@ use std::sync::Arc;
 /// Messages of one piece for which the disk is asked, and files that it may hold open.
 const PIECE_MAX: usize = 256;
 const FILES_MAX: usize = 16;
+/// Previews that are made in one piece, and kept with one write.
+const PREVIEWS_MAX: usize = 64;
 /// Messages that become `\Seen` with one change.
 const SEEN_MAX: usize = 64;
 
@@ -140,8 +144,11 @@ fn begin(
             members(&selected.view, &uids, Uid(1)).filter(|(_, entry)| entry.modseq > since);
         uids = changed.map(|(_, entry)| entry.uid).collect();
     }
-    let sets_seen =
-        |item: &Item| matches!(item, Item::Section(section) if section.seen == Seen::Set);
+    let sets_seen = |item: &Item| match item {
+        Item::Section(section) => section.seen == Seen::Set,
+        Item::Binary(binary) => binary.seen == Seen::Set,
+        _ => false,
+    };
     let seen = if selected.access == Access::ReadWrite && items.iter().any(sets_seen) {
         Marking::UpTo(Uid(0))
     } else {
@@ -234,17 +241,19 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
         Marking::UpTo(last) => last,
     };
     let (mut count, mut files, mut next, mut missed) = (0, 0, None, false);
+    let mut previews = Vec::new();
     for (seq, entry) in members(&selected.view, &fetch.uids, fetch.next) {
         let much = count == PIECE_MAX && fetch.need.asks_the_disk();
+        let much = much || previews.len() >= PREVIEWS_MAX;
         if much || files >= FILES_MAX || out.is_full() || entry.uid > marked_to {
             next = Some(entry.uid);
             break;
         }
         count += 1;
-        let mut message =
-            Message { account, mailbox: &mailbox, selected, seq, entry, rows: &mut fetch.rows };
+        let (mailbox, rows, previews) = (&*mailbox, &mut fetch.rows, &mut previews);
+        let mut message = Message { account, mailbox, selected, seq, entry, rows, previews };
         let mut written = message.write(out, &fetch.items, &fetch.need, &fetch.uids);
-        if matches!(written, Err(StoreError::NoMessage))
+        if matches!(written, Err(Fault::Store(StoreError::NoMessage)))
             && message.rows.renew(account, mailbox.id, entry.uid).is_ok()
         {
             written = message.write(out, &fetch.items, &fetch.need, &fetch.uids);
@@ -253,21 +262,31 @@ fn write(session: &mut Session, mut fetch: Fetch) -> Result<Next, Completion> {
             Ok(opened) => files += opened,
             // What another session expunged in the meantime cannot be had (RFC 2180 §4.1.2). A UID that is not there is
             // no fault of anybody's (RFC 3501 §6.4.8).
-            Err(StoreError::NoMessage) if fetch.numbers == Numbers::Uid => missed = true,
-            Err(StoreError::NoMessage) => {
+            Err(Fault::Store(StoreError::NoMessage)) if fetch.numbers == Numbers::Uid => {
+                missed = true;
+            }
+            Err(Fault::Store(StoreError::NoMessage)) => {
                 missed = true;
                 let gone = Completion::no("Some of the messages are gone").code("EXPUNGEISSUED");
                 if fetch.end.status == Status::Ok {
                     fetch.end = gone;
                 }
             }
-            Err(error) => {
+            Err(Fault::UnknownEncoding) => {
+                let text =
+                    "A part has a transfer encoding that is not known here; BODY has it as it is";
+                if fetch.end.status == Status::Ok {
+                    fetch.end = Completion::no(text).code("UNKNOWN-CTE");
+                }
+            }
+            Err(Fault::Store(error)) => {
                 log::error!("service=imap uid={} not fetched: {error}", entry.uid);
                 let text = "Some of the messages cannot be read; see the server's log";
                 fetch.end = Completion::no(text).code("SERVERBUG");
             }
         }
     }
+    account.keep_previews(&previews);
     if missed {
         // So that the end of this command tells that it is gone.
         account.wait_until_published(&mailbox);

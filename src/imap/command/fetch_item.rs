@@ -1,10 +1,11 @@
-//! What FETCH can be asked for (RFC 3501 §6.4.5): items, macros, sections and their partial ranges.
+//! What FETCH can be asked for (RFC 3501 §6.4.5, BINARY of RFC 3516 §4.2, PREVIEW of RFC 8970 §3): items and macros.
 
+use super::fetch_section::{
+    Binary, Label, Section, Seen, What, read_binary, read_number, read_section, word,
+};
 use crate::imap::args::{Args, Parsed};
 use crate::imap::response::Completion;
-use crate::imap::writer::Writer;
 use crate::mail::SectionPart;
-use crate::mail::header::Selection;
 
 /// A data item.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,58 +32,31 @@ pub enum Item {
     ThreadId,
     /// SAVEDATE (RFC 8514)
     SaveDate,
+    /// PREVIEW (RFC 8970)
+    Preview(Haste),
     /// BODY with a section, and the RFC822 items that mean the same.
     Section(Section),
+    /// BINARY
+    Binary(Binary),
+    /// BINARY.SIZE of this part; empty is the message.
+    BinarySize(Vec<u32>),
 }
 
-/// A piece of the message itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
-    /// The part; empty is the message.
-    pub number: Vec<u32>,
-    /// What of it.
-    pub what: What,
-    /// Offset and length in bytes.
-    pub partial: Option<(u64, u64)>,
-    /// Whether `\Seen` is set.
-    pub seen: Seen,
-    /// How the answer names it.
-    pub label: Label,
-}
-
-/// What of a part is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
-    /// A range of the message.
-    Part(SectionPart),
-    /// Some fields of the header.
-    Fields(Selection, Vec<Vec<u8>>),
-}
-
-/// Does reading a section set `\Seen`?
+/// Whether a preview may be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    /// It does.
-    Set,
-    /// `.PEEK`: it does not.
-    Left,
+pub enum Haste {
+    /// It is made if it is not at hand.
+    No,
+    /// `(LAZY)`: it is told only if it is at hand.
+    Lazy,
 }
 
-/// The name in the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Label {
-    /// `BODY[…]`
-    Body,
-    /// The old name.
-    Old(&'static str),
-}
-
-/// Items of one command, fields of one section, and how deep a part number goes at most.
+/// Items of one command.
 const ITEMS_MAX: usize = 100;
-const FIELDS_MAX: usize = 200;
-const DEPTH_MAX: usize = 100;
 /// Sections of chosen fields in one command: each may be as long as a header, and is put together in memory.
 const CHOSEN_MAX: usize = 8;
+/// Decoded parts in one command: each is read from its beginning and may take a file of its own.
+const BINARY_MAX: usize = 16;
 
 /// One item, a macro, or a list of items.
 pub fn read_items(args: &mut Args<'_>) -> Parsed<Vec<Item>> {
@@ -97,6 +71,10 @@ pub fn read_items(args: &mut Args<'_>) -> Parsed<Vec<Item>> {
             let text = "FETCH takes at most 8 sections of chosen header fields";
             return Err(Completion::no(text).code("LIMIT"));
         }
+        let is_binary = |item: &&Item| matches!(item, Item::Binary(_) | Item::BinarySize(_));
+        if items.iter().filter(is_binary).count() > BINARY_MAX {
+            return Err(Completion::no("FETCH decodes at most 16 parts").code("LIMIT"));
+        }
         return Ok(items);
     }
     let mut ahead = *args;
@@ -110,11 +88,6 @@ pub fn read_items(args: &mut Args<'_>) -> Parsed<Vec<Item>> {
     };
     *args = ahead;
     Ok(fast.iter().chain(more).cloned().collect())
-}
-
-fn word(args: &mut Args<'_>) -> String {
-    let word = args.take_while(|b| b.is_ascii_alphanumeric() || b == b'.');
-    String::from_utf8_lossy(word).to_ascii_uppercase()
 }
 
 fn read_item(args: &mut Args<'_>) -> Parsed<Item> {
@@ -133,6 +106,7 @@ fn read_item(args: &mut Args<'_>) -> Parsed<Item> {
         "EMAILID" => Ok(Item::EmailId),
         "THREADID" => Ok(Item::ThreadId),
         "SAVEDATE" => Ok(Item::SaveDate),
+        "PREVIEW" => read_haste(args).map(Item::Preview),
         "RFC822.SIZE" => Ok(Item::Size),
         "RFC822" => old(SectionPart::Body, Seen::Set, "RFC822"),
         "RFC822.HEADER" => old(SectionPart::Header, Seen::Left, "RFC822.HEADER"),
@@ -140,103 +114,29 @@ fn read_item(args: &mut Args<'_>) -> Parsed<Item> {
         "BODY" if args.peek() != Some(b'[') => Ok(Item::Body),
         "BODY" => read_section(args, Seen::Set).map(Item::Section),
         "BODY.PEEK" => read_section(args, Seen::Left).map(Item::Section),
+        "BINARY" => read_binary(args, Seen::Set).map(Item::Binary),
+        "BINARY.PEEK" => read_binary(args, Seen::Left).map(Item::Binary),
+        "BINARY.SIZE" => read_number(args).map(Item::BinarySize),
         _ => Err(Completion::bad("FETCH does not know this item")),
     }
 }
 
-fn read_section(args: &mut Args<'_>, seen: Seen) -> Parsed<Section> {
-    args.expect(b'[')?;
-    let mut number = Vec::new();
-    let mut what = What::Part(SectionPart::Body);
-    // `BODY[1.]` names nothing: behind a dot something comes.
-    while !number.is_empty() || args.peek() != Some(b']') {
-        if args.peek().is_some_and(|b| b.is_ascii_digit()) {
-            let index = args.number()?;
-            if index == 0 || number.len() >= DEPTH_MAX {
-                return Err(Completion::bad("There is no such part number"));
-            }
-            number.push(index);
-            if !args.eat(b'.') {
-                break;
-            }
-        } else {
-            what = read_what(args, !number.is_empty())?;
-            break;
-        }
+/// ` (LAZY)` if it comes next; other parentheses are not PREVIEW's.
+fn read_haste(args: &mut Args<'_>) -> Parsed<Haste> {
+    let mut ahead = *args;
+    if !(ahead.eat(b' ') && ahead.eat(b'(') && ahead.word("LAZY")) {
+        return Ok(Haste::No);
     }
-    args.expect(b']')?;
-    let partial = if args.eat(b'<') {
-        let start = args.number64()?;
-        args.expect(b'.')?;
-        let len = args.number64()?;
-        args.expect(b'>')?;
-        if len == 0 {
-            return Err(Completion::bad("A partial range has at least one byte"));
-        }
-        Some((start, len))
-    } else {
-        None
-    };
-    Ok(Section { number, what, partial, seen, label: Label::Body })
-}
-
-fn read_what(args: &mut Args<'_>, of_part: bool) -> Parsed<What> {
-    let fields = |args: &mut Args<'_>, selection| {
-        args.space()?;
-        let names = args.list(|args| args.astring().map(std::borrow::Cow::into_owned))?;
-        if names.is_empty() || names.len() > FIELDS_MAX {
-            return Err(Completion::bad("A section names between 1 and 200 fields"));
-        }
-        Ok(What::Fields(selection, names))
-    };
-    match word(args).as_str() {
-        "HEADER" => Ok(What::Part(SectionPart::Header)),
-        "TEXT" => Ok(What::Part(SectionPart::Text)),
-        "MIME" if of_part => Ok(What::Part(SectionPart::Mime)),
-        "HEADER.FIELDS" => fields(args, Selection::Named),
-        "HEADER.FIELDS.NOT" => fields(args, Selection::Others),
-        _ => Err(Completion::bad("There is no such section")),
-    }
-}
-
-impl Section {
-    /// `BODY[1.HEADER.FIELDS (Date)]<0>`: only the offset of a partial range is repeated.
-    // Quirk(iOS): a label with the length in it makes it ask for ever.
-    pub fn write_label(&self, out: &mut Writer) {
-        if let Label::Old(name) = self.label {
-            out.text(name);
-            return;
-        }
-        out.text("BODY[");
-        for (at, index) in self.number.iter().enumerate() {
-            out.text(if at > 0 { "." } else { "" }).number(*index);
-        }
-        let word = match &self.what {
-            What::Part(SectionPart::Body) => "",
-            What::Part(SectionPart::Header) => "HEADER",
-            What::Part(SectionPart::Text) => "TEXT",
-            What::Part(SectionPart::Mime) => "MIME",
-            What::Fields(Selection::Named, _) => "HEADER.FIELDS",
-            What::Fields(Selection::Others, _) => "HEADER.FIELDS.NOT",
-        };
-        out.text(if self.number.is_empty() || word.is_empty() { "" } else { "." }).text(word);
-        if let What::Fields(_, names) = &self.what {
-            out.text(" ").list(names, |out, name: &Vec<u8>| {
-                let atom =
-                    !name.is_empty() && name.iter().all(|&b| crate::imap::args::is_atom_char(b));
-                if atom { out.raw(name) } else { out.string(name) }
-            });
-        }
-        out.text("]");
-        if let Some((start, _)) = self.partial {
-            out.text("<").number(start).text(">");
-        }
-    }
+    args.modifiers(|args| match args.word("LAZY") {
+        true => Ok(()),
+        false => Err(Completion::bad("PREVIEW has the modifier LAZY only")),
+    })?;
+    Ok(Haste::Lazy)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Item, read_items};
+    use super::{Haste, Item, read_items};
     use crate::base::Output;
     use crate::imap::args::Args;
     use crate::imap::writer::Writer;
@@ -244,9 +144,12 @@ mod tests {
     fn label(text: &str) -> Option<String> {
         let mut args = Args::new(text.as_bytes());
         let items = read_items(&mut args).ok().filter(|_| args.is_empty())?;
-        let Some(Item::Section(section)) = items.first() else { return None };
         let mut out = Writer::default();
-        section.write_label(&mut out);
+        match items.first()? {
+            Item::Section(section) => section.write_label(&mut out),
+            Item::Binary(binary) => binary.write_label(&mut out),
+            _ => return None,
+        }
         match out.next() {
             Some(Output::Bytes(bytes)) => String::from_utf8(bytes).ok(),
             _ => None,
@@ -263,6 +166,8 @@ mod tests {
             ("BODY[3.HEADER.FIELDS.NOT (a)]<5.1>", "BODY[3.HEADER.FIELDS.NOT (a)]<5>"),
             ("BODY[4.TEXT]", "BODY[4.TEXT]"),
             ("RFC822.TEXT", "RFC822.TEXT"),
+            ("BINARY[]", "BINARY[]"),
+            ("binary.peek[3.1]<8.5>", "BINARY[3.1]<8>"),
         ] {
             assert_eq!(label(text).as_deref(), Some(expected), "{text}");
         }
@@ -278,6 +183,13 @@ mod tests {
             "BODY[]<1.0>",
             "BODY[X]",
             "BODY[HEADER.FIELDS ()]",
+            "BINARY",
+            "BINARY[HEADER]",
+            "BINARY[1.MIME]",
+            "BINARY[1]<0>",
+            "BINARY.PEEK[1]<0.0>",
+            "BINARY.SIZE",
+            "BINARY.SIZE[1]<0.1>",
         ] {
             assert_eq!(label(bad), None, "{bad}");
         }
@@ -292,6 +204,18 @@ mod tests {
         assert_eq!(items("fast"), Some(fast));
         assert_eq!(items("FULL").map(|all| all.len()), Some(5));
         assert_eq!(items("(FAST)"), None);
+        assert_eq!(items("preview (lazy)"), Some(vec![Item::Preview(Haste::Lazy)]));
+        assert_eq!(items("(PREVIEW UID)"), Some(vec![Item::Preview(Haste::No), Item::Uid]));
+        assert_eq!(items("(PREVIEW (LAZY LAZY) UID)").map(|all| all.len()), Some(2));
+        for bad in [
+            "(PREVIEW (EAGER))",
+            "(PREVIEW (LAZY EAGER))",
+            "(PREVIEW ())",
+            "(PREVIEW(LAZY))",
+            "PREVIEW (LAZY",
+        ] {
+            assert_eq!(items(bad), None, "{bad}");
+        }
         assert_eq!(items("()"), None);
     }
 }

@@ -1,7 +1,11 @@
 //! One message's answer to FETCH. Only what is asked for is looked up: flags are in memory, dates and sizes in the
-//! index, envelopes and structures on the card, and a section is a range of the file.
+//! index, envelopes and structures on the card, and a section is a range of the file. A message with NULs in it is shown
+//! in a form that has none; only BINARY tells of it as it is.
 
-use super::fetch_item::{Item, Section, What};
+use super::fetch_binary::{Binary, Written};
+use super::fetch_fault::Fault;
+use super::fetch_item::{Haste, Item};
+use super::fetch_section::{Partial, Section, What, write_number};
 use crate::base::Timestamp;
 use crate::imap::dialect::{Condstore, Dialect};
 use crate::imap::object_id::{email_id, thread_id};
@@ -11,7 +15,7 @@ use crate::imap::structure::{Form, write_envelope, write_structure};
 use crate::imap::writer::Writer;
 use crate::mail::header::{HEADER_LEN_MAX, select};
 use crate::mail::{Card, Date, SectionPart};
-use crate::maildir::UidSet;
+use crate::maildir::{UidSet, Unique};
 use crate::store::{Account, Entry, Mailbox, Row, StoreError, Text};
 use std::ops::Range;
 
@@ -24,10 +28,19 @@ enum Depth {
     Text,
 }
 
+/// Whether what is asked for depends on the bytes of the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    Bytes,
+    Others,
+}
+
 /// What must be at hand for a list of items.
 #[derive(Debug)]
 pub struct Need {
     depth: Depth,
+    /// Is something asked for that is other bytes where there are NULs?
+    shows: Shows,
     /// These have become `\Seen` by this command.
     pub marked: UidSet,
     /// Told of those that have, whether it was asked for or not.
@@ -40,17 +53,21 @@ impl Need {
         let depth = |item: &Item| match item {
             Item::Flags | Item::Uid | Item::ModSeq => Depth::Memory,
             Item::InternalDate | Item::Size => Depth::Row,
-            Item::EmailId | Item::ThreadId | Item::SaveDate => Depth::Row,
+            Item::EmailId | Item::ThreadId | Item::SaveDate | Item::Preview(_) => Depth::Row,
             Item::Envelope | Item::Body | Item::BodyStructure => Depth::Card,
-            Item::Section(_) => Depth::Text,
+            Item::Section(_) | Item::Binary(_) | Item::BinarySize(_) => Depth::Text,
         };
         let depth = items.iter().map(depth).max().unwrap_or(Depth::Memory);
+        let bytes = |item: &Item| {
+            matches!(item, Item::Size | Item::Body | Item::BodyStructure | Item::Section(_))
+        };
+        let shows = if items.iter().any(bytes) { Shows::Bytes } else { Shows::Others };
         let of_marked: &[Item] = match dialect.condstore {
             Condstore::Unaware if dialect.tells_uid() => &[Item::Uid, Item::Flags],
             Condstore::Unaware => &[Item::Flags],
             Condstore::Aware | Condstore::Qresync => &[Item::Uid, Item::ModSeq, Item::Flags],
         };
-        Self { depth, marked: UidSet::default(), of_marked }
+        Self { depth, shows, marked: UidSet::default(), of_marked }
     }
 
     /// Must more than memory be looked at?
@@ -73,6 +90,8 @@ pub struct Message<'a> {
     pub entry: Entry,
     /// Where rows come from.
     pub rows: &'a mut Rows,
+    /// Where previews go that have been made, with what they are kept by.
+    pub previews: &'a mut Vec<(Unique, u64, String)>,
 }
 
 /// What has been looked up.
@@ -80,6 +99,31 @@ struct Found {
     row: Option<Row>,
     card: Option<Card>,
     text: Option<Text>,
+    /// The message in a form without NULs, and its card, where it has some and they would be shown.
+    without_nul: Option<(Text, Card)>,
+}
+
+impl Found {
+    /// Files that the answer may hold open.
+    fn files(&self) -> usize {
+        usize::from(self.text.is_some()) + usize::from(self.without_nul.is_some())
+    }
+
+    fn shown_card(&self) -> Option<&Card> {
+        self.without_nul.as_ref().map(|(_, card)| card).or(self.card.as_ref())
+    }
+
+    fn shown_text(&self) -> Option<&Text> {
+        self.without_nul.as_ref().map(|(text, _)| text).or(self.text.as_ref())
+    }
+
+    /// A part as it is.
+    fn binary(&self, number: &[u32]) -> Result<Option<Binary<'_>>, Fault> {
+        match (&self.text, &self.card) {
+            (Some(text), Some(card)) => Binary::find(text, card, number),
+            _ => Err(StoreError::NoMessage.into()),
+        }
+    }
 }
 
 impl Message<'_> {
@@ -90,16 +134,18 @@ impl Message<'_> {
         items: &[Item],
         need: &Need,
         walk: &UidSet,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<usize, Fault> {
         let found = self.find(need, walk)?;
         let place = out.place();
         out.text("* ").number(self.seq).text(" FETCH ");
-        let mut wrong = None;
+        let (mut wrong, mut files) = (None, found.files());
         let told = if need.marked.contains(self.entry.uid) { need.of_marked } else { &[] };
         let told = told.iter().filter(|item| !items.contains(item));
         out.list(items.iter().chain(told), |out, item| {
-            if let Err(error) = self.item(out, item, &found) {
-                wrong = Some(error);
+            match self.item(out, item, &found) {
+                Ok(Written::FromMemory) => {}
+                Ok(Written::ByFile) => files += 1,
+                Err(error) => wrong = Some(error),
             }
             out
         });
@@ -108,7 +154,7 @@ impl Message<'_> {
             out.take_back(place);
             return Err(error);
         }
-        Ok(usize::from(found.text.is_some()))
+        Ok(files)
     }
 
     fn find(&mut self, need: &Need, walk: &UidSet) -> Result<Found, StoreError> {
@@ -116,19 +162,25 @@ impl Message<'_> {
             true => Some(self.rows.get(self.account, self.mailbox.id, self.entry.uid, walk)?),
             false => None,
         };
+        let nul = need.shows == Shows::Bytes && row.as_ref().is_some_and(|row| row.nul);
+        let depth = if nul { Depth::Text } else { need.depth };
         let text = match &row {
-            Some(row) if need.depth >= Depth::Text => Some(self.account.open(self.mailbox, row)?),
+            Some(row) if depth >= Depth::Text => Some(self.account.open(self.mailbox, row)?),
             Some(_) | None => None,
         };
         let card = match &row {
-            Some(row) if need.depth >= Depth::Card => Some(self.account.card(self.mailbox, row)?),
+            Some(row) if depth >= Depth::Card => Some(self.account.card(self.mailbox, row)?),
             Some(_) | None => None,
         };
-        Ok(Found { row, card, text })
+        let without_nul = match (&text, &card) {
+            (Some(text), Some(card)) if nul => Some(self.account.without_nul(text, card)?),
+            _ => None,
+        };
+        Ok(Found { row, card, text, without_nul })
     }
 
-    fn item(&self, out: &mut Writer, item: &Item, found: &Found) -> Result<(), StoreError> {
-        match (item, &found.row, &found.card, &found.text) {
+    fn item(&mut self, out: &mut Writer, item: &Item, found: &Found) -> Result<Written, Fault> {
+        match (item, &found.row, found.shown_card(), found.shown_text()) {
             (Item::Flags, ..) => {
                 out.text("FLAGS ");
                 self.selected.write_flag_list(out, self.entry.uid, self.entry.flags);
@@ -144,7 +196,8 @@ impl Message<'_> {
                 out.text("INTERNALDATE \"").text(&date.imap_date_time()).text("\"");
             }
             (Item::Size, Some(row), ..) => {
-                out.text("RFC822.SIZE ").number(row.size);
+                let size = found.without_nul.as_ref().map_or(row.size, |(text, _)| text.size());
+                out.text("RFC822.SIZE ").number(size);
             }
             (Item::EmailId, Some(row), ..) => {
                 out.text("EMAILID (").text(&email_id(row.email_id)).text(")");
@@ -155,6 +208,10 @@ impl Message<'_> {
             (Item::SaveDate, Some(row), ..) => {
                 let date = Date { at: Timestamp::from_seconds(row.saved), zone_minutes: 0 };
                 out.text("SAVEDATE \"").text(&date.imap_date_time()).text("\"");
+            }
+            (Item::Preview(haste), Some(row), ..) => {
+                let preview = self.preview(row, *haste)?;
+                out.text("PREVIEW ").nstring(preview.as_deref().map(str::as_bytes));
             }
             (Item::Envelope, _, Some(card), _) => {
                 out.text("ENVELOPE ");
@@ -173,9 +230,38 @@ impl Message<'_> {
                 out.text(" ");
                 self.section(out, section, card, text)?;
             }
-            _ => return Err(StoreError::NoMessage),
+            (Item::Binary(binary), ..) => {
+                binary.write_label(out);
+                out.text(" ");
+                return match found.binary(&binary.number)? {
+                    Some(part) => part.write(self.account, out, binary.partial),
+                    None => {
+                        out.text("NIL");
+                        Ok(Written::FromMemory)
+                    }
+                };
+            }
+            (Item::BinarySize(number), ..) => {
+                let part = found.binary(number)?;
+                out.text("BINARY.SIZE[");
+                write_number(out, number);
+                out.text("] ").number(part.map_or(Ok(0), |part| part.size())?);
+            }
+            _ => return Err(StoreError::NoMessage.into()),
         }
-        Ok(())
+        Ok(Written::FromMemory)
+    }
+
+    /// RFC 8970 §4.1: what must be made first is not there for those in haste.
+    fn preview(&mut self, row: &Row, haste: Haste) -> Result<Option<String>, StoreError> {
+        match (self.account.preview(row), haste) {
+            (None, Haste::No) => {
+                let made = self.account.make_preview(self.mailbox, row)?;
+                self.previews.push((row.email_id, row.size, made.clone()));
+                Ok(Some(made))
+            }
+            (found, Haste::No | Haste::Lazy) => Ok(found),
+        }
     }
 
     fn section(
@@ -219,12 +305,12 @@ impl Message<'_> {
 }
 
 /// The partial range within a section, cut at its end.
-fn cut(range: Range<u64>, partial: Option<(u64, u64)>, size: u64) -> Range<u64> {
+fn cut(range: Range<u64>, partial: Option<Partial>, size: u64) -> Range<u64> {
     let end = range.end.min(size);
     let start = range.start.min(end);
     match partial {
         None => start..end,
-        Some((offset, len)) => {
+        Some(Partial { start: offset, len }) => {
             let start = start.saturating_add(offset).min(end);
             start..start.saturating_add(len).min(end)
         }

@@ -53,7 +53,10 @@ fn list(kind: Kind, reference: Vec<u8>, name: Vec<u8>) -> Action {
             return Next::Done(done);
         }
         // A pattern that is no text of ours fits nothing.
-        let Some(pattern) = ListPattern::new(&reference, &name) else { return Next::Done(done) };
+        let texts = session.dialect.texts;
+        let Some(pattern) = ListPattern::new(&reference, &name, texts) else {
+            return Next::Done(done);
+        };
         let mailboxes = match session.account.mailboxes() {
             Ok(mailboxes) => mailboxes,
             Err(error) => return Next::Done(error.into()),

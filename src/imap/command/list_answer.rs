@@ -23,7 +23,7 @@ pub fn write<'a>(
 ) {
     out.text("* ").text(word).text(" ");
     out.list(attributes, |out, attribute| out.text(attribute));
-    out.text(" \"/\" ").string(name.utf7().as_bytes());
+    out.text(" \"/\" ").mailbox(name);
 }
 
 /// The whole line of a mailbox.

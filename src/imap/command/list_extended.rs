@@ -55,7 +55,9 @@ pub fn begin(session: &mut Session, request: Request) -> Next {
     }
     // RFC 5258 §3: an empty name means nothing here, and a pattern that is no text of ours fits nothing.
     let patterns = patterns.iter().filter(|pattern| !pattern.is_empty());
-    let patterns = patterns.filter_map(|pattern| ListPattern::new(&reference, pattern)).collect();
+    let texts = session.dialect.texts;
+    let patterns =
+        patterns.filter_map(|pattern| ListPattern::new(&reference, pattern, texts)).collect();
     let subscribed = selects.contains(&Select::Subscribed);
     let names = mailboxes.iter().map(|mailbox| &mailbox.name);
     let names = names.chain(mailboxes.subscriptions.iter().filter(|_| subscribed));
@@ -149,7 +151,7 @@ impl Listing {
         for option in &self.returns {
             if let (Return::Status(items), Some(mailbox)) = (option, mailbox) {
                 spent += STATUS_COST;
-                if let Err(error) = items.write(&mut session.out, &session.account, mailbox) {
+                if let Err(error) = items.write(session, mailbox) {
                     // RFC 5819 §2: then the client hears nothing of it.
                     log::warn!("service=imap no status of a mailbox: {error}");
                 }

@@ -3,6 +3,7 @@
 //! memory answers comes before what the index answers, and that before what must be read.
 
 use crate::imap::args::{Args, Parsed};
+use crate::imap::dialect::Utf8Accept;
 use crate::imap::object_id;
 use crate::imap::response::Completion;
 use crate::imap::sequence_set::{Numbers, SequenceSet};
@@ -76,6 +77,10 @@ const DEPTH_MAX: usize = 100;
 pub fn read(args: &mut Args<'_>) -> Parsed<Key> {
     let mut charset = Charset::Utf8;
     if args.word("CHARSET") {
+        if args.dialect().utf8_accept == Utf8Accept::On {
+            // RFC 6855 §3: texts are UTF-8 then.
+            return Err(Completion::bad("SEARCH takes no CHARSET after ENABLE UTF8=ACCEPT"));
+        }
         args.space()?;
         charset = Charset::find(&args.astring()?)?;
         args.space()?;

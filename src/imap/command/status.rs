@@ -1,11 +1,13 @@
-//! STATUS (RFC 3501 §6.3.10, HIGHESTMODSEQ of RFC 7162 §3.1.7, SIZE of RFC 8438, MAILBOXID of RFC 8474 §4.3): every number is at hand, nothing is counted.
+//! STATUS (RFC 3501 §6.3.10, HIGHESTMODSEQ of RFC 7162 §3.1.7, SIZE of RFC 8438, MAILBOXID of RFC 8474 §4.3,
+//! APPENDLIMIT of RFC 7889 §3.1, DELETED and DELETED-STORAGE of RFC 9208 §4.1.4): numbers are at hand, and what is
+//! counted is counted in memory.
 
 use super::action::Action;
+use super::status_deleted;
 use crate::imap::args::{Args, Parsed};
 use crate::imap::job::Next;
 use crate::imap::response::Completion;
 use crate::imap::session::Session;
-use crate::imap::writer::Writer;
 use crate::maildir::MailboxName;
 use crate::store::{Account, Mailbox, StoreError};
 
@@ -20,9 +22,12 @@ enum Item {
     HighestModSeq,
     Size,
     MailboxId,
+    AppendLimit,
+    Deleted,
+    DeletedStorage,
 }
 
-const ITEMS: [(&str, Item); 8] = [
+const ITEMS: [(&str, Item); 11] = [
     ("MESSAGES", Item::Messages),
     ("RECENT", Item::Recent),
     ("UIDNEXT", Item::UidNext),
@@ -31,6 +36,9 @@ const ITEMS: [(&str, Item); 8] = [
     ("HIGHESTMODSEQ", Item::HighestModSeq),
     ("SIZE", Item::Size),
     ("MAILBOXID", Item::MailboxId),
+    ("APPENDLIMIT", Item::AppendLimit),
+    ("DELETED", Item::Deleted),
+    ("DELETED-STORAGE", Item::DeletedStorage),
 ];
 
 /// The items that a client asks for, each once, in its order.
@@ -62,17 +70,13 @@ impl Items {
     }
 
     /// `* STATUS INBOX (MESSAGES 3)`, or nothing if something cannot be had.
-    pub fn write(
-        &self,
-        out: &mut Writer,
-        account: &Account,
-        mailbox: &Mailbox,
-    ) -> Result<(), StoreError> {
+    pub fn write(&self, session: &mut Session, mailbox: &Mailbox) -> Result<(), StoreError> {
         let mut values = Vec::with_capacity(self.0.len());
         for (word, item) in &self.0 {
-            values.push((word, value(account, mailbox, *item)?));
+            values.push((word, value(session, mailbox, *item)?));
         }
-        out.text("* STATUS ").string(mailbox.name.utf7().as_bytes()).text(" ");
+        let out = &mut session.out;
+        out.text("* STATUS ").mailbox(&mailbox.name).text(" ");
         out.list(values, |out, (word, value)| out.text(word).text(" ").text(&value));
         out.text("\r\n");
         Ok(())
@@ -95,11 +99,11 @@ fn run(session: &mut Session, name: &MailboxName, items: &Items) -> Result<Compl
     if items.ask_mod_seq() {
         session.becomes_aware();
     }
-    items.write(&mut session.out, &session.account, mailbox)?;
+    items.write(session, mailbox)?;
     Ok(Completion::ok("That is how it stands"))
 }
 
-fn value(account: &Account, mailbox: &Mailbox, item: Item) -> Result<String, StoreError> {
+fn value(session: &Session, mailbox: &Mailbox, item: Item) -> Result<String, StoreError> {
     Ok(match item {
         Item::Messages => mailbox.count.to_string(),
         Item::UidNext => mailbox.uidnext.to_string(),
@@ -108,7 +112,10 @@ fn value(account: &Account, mailbox: &Mailbox, item: Item) -> Result<String, Sto
         Item::HighestModSeq => mailbox.modseq.to_string(),
         Item::Size => mailbox.bytes.to_string(),
         Item::MailboxId => format!("({})", mailbox.id),
-        Item::Recent => recent(account, mailbox)?.to_string(),
+        Item::AppendLimit => session.append_limit.to_string(),
+        Item::Deleted => status_deleted::count(&session.account, mailbox)?.to_string(),
+        Item::DeletedStorage => status_deleted::bytes(&session.account, mailbox)?.to_string(),
+        Item::Recent => recent(&session.account, mailbox)?.to_string(),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::action::Action;
 use super::{
     append, authenticate, capability, close, compress, copy, create, delete, enable, expunge,
-    fetch, id, idle, list, login, logout, namespace, noop, rename, search, select, starttls,
+    fetch, id, idle, list, login, logout, namespace, noop, quota, rename, search, select, starttls,
     status, store, subscribe,
 };
 use crate::imap::args::{Args, Parsed};
@@ -80,6 +80,10 @@ pub const ROWS: &[Row] = &[
     row("NAMESPACE", AfterLogin, Whole, Some("NAMESPACE"), namespace::read),
     row("IDLE", AfterLogin, Whole, Some("IDLE"), idle::read),
     row("ENABLE", AfterLogin, Whole, Some("ENABLE"), enable::read),
+    // RFC 9208
+    row("GETQUOTA", AfterLogin, Whole, Some("QUOTA"), quota::read_get),
+    row("GETQUOTAROOT", AfterLogin, Whole, None, quota::read_get_root),
+    row("SETQUOTA", AfterLogin, Whole, None, quota::read_set),
     // RFC 4978: announced as long as it can be had.
     row("COMPRESS", AfterLogin, Whole, None, compress::read),
     // RFC 3501 §6.4, RFC 3691
@@ -134,6 +138,13 @@ const OTHERS: &[&str] = &[
     // RFC 5258, RFC 5819
     "LIST-EXTENDED",
     "LIST-STATUS",
+    // RFC 3516, RFC 8970, RFC 9208 §5
+    "BINARY",
+    "PREVIEW",
+    "QUOTA=RES-STORAGE",
+    "QUOTA=RES-MESSAGE",
+    // RFC 6855
+    "UTF8=ACCEPT",
 ];
 
 /// All that we announce, with what depends on the state of the session behind it.
