@@ -113,6 +113,7 @@ impl Session {
     /// The client has enabled IMAP4rev2.
     pub fn speaks_rev2(&mut self) {
         self.dialect.revision = Revision::Rev2;
+        self.speak(Texts::Utf8);
         if let Some(selected) = &mut self.selected {
             selected.recent = UidSet::default();
         }

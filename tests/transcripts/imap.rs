@@ -6,7 +6,7 @@
 //! `-- changed` tells every session that the account has changed, `-- deliver nested` brings a file of `messages/` into
 //! INBOX and tells them, `-- settle` lets file names and index follow, `-- stop` is the shutdown, `-- uploads 0` holds that no half message lies in the Maildir.
 
-use super::mailroom::{Mailroom, message, plain, right};
+use super::mailroom::{Mailroom, is_right, message, plain, secrets};
 use super::wire::Protocol;
 use pillarbox::base::{ClearText, Machine, StartTls, Step, Timestamp};
 use pillarbox::imap::{Answer, Ask, Completion, Limits, News, Server, Setup, Worked};
@@ -120,14 +120,14 @@ impl Protocol for World {
                 Answer::Refused(Completion::no("Try later").code("UNAVAILABLE"))
             }
             Ask::Authenticate(Credentials { authcid, proof, .. }) => {
-                if authcid == "ann@example.org" && proof == right() {
+                if authcid == "ann@example.org" && is_right(&proof) {
                     Answer::LoggedIn(self.room.account())
                 } else {
                     let wrong = Completion::no("Wrong name or device password");
                     Answer::Refused(wrong.code("AUTHENTICATIONFAILED"))
                 }
             }
-            Ask::Secrets(_) => Answer::Refused(Completion::no("No keys here")),
+            Ask::Secrets(_) => Answer::Secrets(secrets()),
             Ask::Work(mut task) => loop {
                 match task.run() {
                     Worked::Back(session, turn) => return Answer::Worked(session, turn),

@@ -2,7 +2,7 @@
 
 use pillarbox::base::{AccountId, Secret, Timestamp};
 use pillarbox::maildir::{Flags, MailboxName};
-use pillarbox::sasl::Proof;
+use pillarbox::sasl::{Proof, ScramKeys, ScramSecrets};
 use pillarbox::store::{Account, Cause, Placement, Store, Target};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -74,7 +74,14 @@ pub fn plain(number: usize) -> String {
     )
 }
 
-/// Ann's password.
-pub fn right() -> Proof {
-    Proof::Password(Secret::new("right".to_owned()))
+/// Is this Ann's password, or the proof that her device has given by SCRAM?
+pub fn is_right(proof: &Proof) -> bool {
+    *proof == Proof::Password(Secret::new("right".to_owned())) || *proof == Proof::Device(7)
+}
+
+/// What SCRAM is told of any name: the keys of Ann's device, and a nonce that is always the same.
+pub fn secrets() -> ScramSecrets {
+    let salt = b"sixteen octets..".to_vec();
+    let keys = vec![(7, ScramKeys::derive("right", &salt).unwrap())];
+    ScramSecrets { salt, nonce: *b"eighteen bytes now", keys }
 }

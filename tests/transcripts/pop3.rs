@@ -3,7 +3,7 @@
 //! `-- deliver greeting` brings a file of `messages/`, `-- elsewhere 2` expunges UID 2 in another session, `-- left 1,3`
 //! holds which UIDs are in INBOX, `-- seen 1` which of them are `\\Seen`, `-- stop` is the shutdown.
 
-use super::mailroom::{Mailroom, message, plain, right};
+use super::mailroom::{Mailroom, is_right, message, plain, secrets};
 use super::wire::Protocol;
 use pillarbox::base::{ClearText, StartTls};
 use pillarbox::mail::Domain;
@@ -64,11 +64,11 @@ impl Protocol for World {
 
     fn answer(&self, ask: Ask) -> Answer {
         match ask {
-            Ask::Authenticate(who) if who.authcid == "ann@example.org" && who.proof == right() => {
+            Ask::Authenticate(who) if who.authcid == "ann@example.org" && is_right(&who.proof) => {
                 Answer::Opened(Maildrop::open(self.room.account()).unwrap())
             }
             Ask::Authenticate(_) => Answer::Refused("[AUTH] Wrong name or device password"),
-            Ask::Secrets(_) => Answer::Refused("[AUTH] No keys here"),
+            Ask::Secrets(_) => Answer::Secrets(secrets()),
             Ask::Open(opening) => match opening.open() {
                 Ok((reader, piece)) => Answer::Piece(reader, piece),
                 Err(_) => Answer::Refused("[SYS/PERM] It is gone"),

@@ -5,14 +5,13 @@
 //! begun and given up, `-- size 8` how many bytes the last one has, and
 //! `-- envelope ESMTPS c.example ann@example.org -> bob@example.org` how it came.
 
-use super::mailroom::right;
+use super::mailroom::{is_right, secrets};
 use super::wire::Protocol;
-use pillarbox::base::{AccountId, ClearText, Machine, Output, StartTls, Step, Timestamp};
+use pillarbox::base::{AccountId, ClearText, StartTls};
 use pillarbox::mail::Domain;
 use pillarbox::smtp::{
     Answer, Ask, Enhanced, Envelope, ForwardPath, Limits, Login, News, Reply, Role, Server, Setup,
 };
-use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 pub struct World {
@@ -99,23 +98,6 @@ fn refuse(code: u16, enhanced: Enhanced, text: &'static str) -> Answer {
     Answer::Refuse(Reply::new(code, enhanced, text))
 }
 
-/// The words that EHLO and LHLO announce on any port.
-pub fn announced() -> BTreeSet<String> {
-    let mut words = BTreeSet::new();
-    for role in ["clear text", "role lmtp"] {
-        let mut server = World::new(&[role.to_owned()]).machine();
-        server.receive(b"EHLO c.example\r\nLHLO c.example\r\n");
-        let mut said = String::new();
-        while let Step::Send(Output::Bytes(bytes)) = server.step(Timestamp::from_seconds(0)) {
-            said.push_str(std::str::from_utf8(&bytes).unwrap());
-        }
-        let lines = said.lines().filter_map(|line| line.strip_prefix("250").map(|line| &line[1..]));
-        words.extend(lines.filter_map(|line| line.split(' ').next()).map(str::to_owned));
-    }
-    words.remove("mx.example.org");
-    words
-}
-
 impl Protocol for World {
     type Machine = Server;
     type Ask = Ask;
@@ -132,10 +114,10 @@ impl Protocol for World {
             Ask::Authenticate(_) if self.fails("login fails") => {
                 refuse(454, Enhanced(4, 7, 0), "Try later")
             }
-            Ask::Authenticate(who) if who.authcid == "ann@example.org" && who.proof == right() => {
+            Ask::Authenticate(who) if who.authcid == "ann@example.org" && is_right(&who.proof) => {
                 Answer::LoggedIn(Login { account: AccountId(1), name: who.authcid })
             }
-            Ask::Secrets(_) => refuse(535, Enhanced(5, 7, 8), "No keys here"),
+            Ask::Secrets(_) => Answer::Secrets(secrets()),
             Ask::Authenticate(_) => refuse(535, Enhanced(5, 7, 8), "Wrong name or password"),
             Ask::Sender { login: Some(_), reverse_path, .. }
                 if reverse_path.as_ref().is_none_or(|path| path.local() != "ann") =>

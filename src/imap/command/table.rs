@@ -118,6 +118,9 @@ pub fn find(args: &mut Args<'_>) -> Option<&'static Row> {
     Some(row)
 }
 
+/// RFC 3501, and RFC 9051 for who enables it.
+const REVISIONS: &[&str] = &["IMAP4rev1", "IMAP4rev2"];
+
 /// Capabilities that are no command of their own.
 const OTHERS: &[&str] = &[
     // RFC 7888, RFC 4959, RFC 3348, RFC 6154, RFC 7162
@@ -150,9 +153,6 @@ const OTHERS: &[&str] = &[
 /// All that we announce, with what depends on the state of the session behind it.
 pub fn capabilities(state: Vec<String>) -> String {
     let commands = ROWS.iter().filter_map(|row| row.announces);
-    let all = std::iter::once("IMAP4rev1")
-        .chain(OTHERS.iter().copied())
-        .chain(commands)
-        .map(str::to_owned);
+    let all = (REVISIONS.iter().chain(OTHERS).copied()).chain(commands).map(str::to_owned);
     all.chain(state).collect::<Vec<_>>().join(" ")
 }
