@@ -1,8 +1,11 @@
-"""A running `pillarbox try` for the tests with other people's programs, and their checks."""
+"""A running `pillarbox try` for the tests with other people's programs, their checks, and what an account holds."""
 
+import imaplib
 import json
 import pathlib
+import re
 import signal
+import smtplib
 import ssl
 import subprocess
 import sys
@@ -10,6 +13,7 @@ import time
 
 PROGRAM = sys.argv[1]
 CLEAR = ssl._create_unverified_context()
+MESSAGE = "From: Joe <joe@else.example>\r\nSubject: {0}\r\nMessage-ID: <{0}@else.example>\r\n\r\ntext {0}\r\n"
 counts = {"passed": 0, "failed": 0}
 
 
@@ -45,3 +49,49 @@ class Box:
 
     def mail(self, account):
         return [f.read_bytes() for f in sorted((self.maildir(account) / "new").iterdir())]
+
+
+def deliver(box, subjects):
+    with smtplib.SMTP("127.0.0.1", box.ports["smtp"]) as session:
+        for subject in subjects:
+            session.sendmail("joe@else.example", [box.accounts[0]["address"]], MESSAGE.format(subject))
+
+
+def login(box):
+    ann = box.accounts[0]
+    session = imaplib.IMAP4_SSL("127.0.0.1", box.ports["imaps"], ssl_context=CLEAR)
+    session.login(ann["address"], ann["password"])
+    return session
+
+
+def state(box, folder="INBOX"):
+    """UIDVALIDITY, and flags and Message-ID by UID."""
+    session = login(box)
+    session.select(f'"{folder}"', readonly=True)
+    validity = session.response("UIDVALIDITY")[1]
+    _, found = session.uid("FETCH", "1:*", "(UID FLAGS BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
+    session.logout()
+    messages = {}
+    for item in found:
+        if isinstance(item, tuple):
+            uid = int(re.search(rb"UID (\d+)", item[0]).group(1))
+            flags = set(re.search(rb"FLAGS \(([^)]*)\)", item[0]).group(1).split()) - {b"\\Recent"}
+            messages[uid] = (item[1].strip(), flags)
+    return validity, messages
+
+
+def by_id(messages):
+    return {message_id: flags for message_id, flags in messages.values()}
+
+
+def eventually(holds, seconds=10):
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        if holds():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def certificate(box):
+    return ssl.get_server_certificate(("127.0.0.1", box.ports["imaps"]))
