@@ -144,11 +144,11 @@ def lives(box, session):
     wrong.logout()
 
 
-def node(box, name):
-    """Runs a script, whose checks become ours."""
-    told = json.dumps({"ports": box.ports, "accounts": box.accounts})
+def node(box, name, accounts, *words):
+    """Runs a script, whose checks become ours; the first of the accounts is its own."""
+    told = json.dumps({"ports": box.ports, "accounts": accounts})
     script = pathlib.Path(__file__).parent / "node" / name
-    run = subprocess.run(["timeout", "20", "node", str(script), told], capture_output=True, text=True)
+    run = subprocess.run(["timeout", "20", "node", str(script), told, *words], capture_output=True, text=True)
     for line in run.stdout.splitlines():
         row = json.loads(line)
         check(row["name"], row["holds"], row.get("seen"))
@@ -192,17 +192,19 @@ def after_nodemailer(box):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         box = Box(folder)
-        for words in (["user", "set", box.accounts[0]["address"], "--quota", "64M"],
-                      ["alias", "add", "gr\u00fc\u00dfe@pillarbox.test", box.accounts[0]["address"]]):
+        ann, bob = box.accounts
+        for words in (["user", "set", ann["address"], "--quota", "64M"], ["user", "set", bob["address"], "--quota", "64M"],
+                      ["alias", "add", "gr\u00fc\u00dfe@pillarbox.test", ann["address"]]):
             subprocess.run([PROGRAM, *words, "--dir", folder], check=True, capture_output=True)
         session = client(box)
         folders(session)
         messages(box, session)
         lives(box, session)
         session.logout()
-        node(box, "imapflow.mjs")
+        node(box, "imapflow.mjs", [ann, bob])
+        node(box, "imapflow.mjs", [bob, ann], "rev1")
         after_imapflow(box)
-        node(box, "nodemailer.mjs")
+        node(box, "nodemailer.mjs", [ann, bob])
         after_nodemailer(box)
         code, _, talk = box.stop()
         check("nothing went wrong on the way", code == 0 and "ERROR" not in talk, talk[-1000:])
