@@ -31,10 +31,11 @@ inet_protocols = ipv4
 alias_maps =
 alias_database =
 relay_domains = {domains}
-relay_transport = lmtp:inet:[127.0.0.1]:{lmtp}
+relay_transport = lmtp:{next_hop}
 default_transport = error:nothing leaves this test
 smtpd_relay_restrictions = permit_mynetworks, reject
 smtputf8_enable = yes
+message_size_limit = 52428800
 smtpd_tls_security_level = none
 lmtp_tls_security_level = none
 """
@@ -66,18 +67,21 @@ def why_not():
 
 
 class Front:
-    def __init__(self, folder, lmtp, domains):
+    def __init__(self, folder, next_hop, domains):
         self.folder = pathlib.Path(folder)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.folder.chmod(0o755)
-        words = {"folder": self.folder, "daemons": DAEMONS, "lmtp": lmtp, "domains": domains, "port": self.port}
+        words = {"folder": self.folder, "daemons": DAEMONS, "next_hop": next_hop, "domains": domains, "port": self.port}
         (self.folder / "main.cf").write_text(MAIN.format(**words))
         (self.folder / "master.cf").write_text(MASTER.format(**words))
         (self.folder / "spool").mkdir()
         (self.folder / "data").mkdir()
         shutil.chown(self.folder / "data", pwd.getpwnam("postfix").pw_uid)
         subprocess.run(["/usr/sbin/postfix", "-c", self.folder, "check"], capture_output=True, check=True)
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen([DAEMONS / "master", "-d", "-c", self.folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def session(self):

@@ -166,7 +166,7 @@ def postfix_in_front(box):
         return
     ann, bob = (account["address"] for account in box.accounts)
     with tempfile.TemporaryDirectory() as folder:
-        postfix = front.Front(folder, box.ports["lmtp"], "pillarbox.test")
+        postfix = front.Front(folder, f"inet:[127.0.0.1]:{box.ports['lmtp']}", "pillarbox.test")
         try:
             with postfix.session() as session:
                 text = "Subject: eight bits\r\n\r\nüöä\r\n.\r\n..two\r\n".encode()
