@@ -1,7 +1,7 @@
 //! What a POP3 session cannot decide itself, the answers, and how a session is set up.
 
 use super::limits::Limits;
-use super::maildrop::{Closing, Maildrop, Opening, Reader};
+use super::maildrop::{Closing, Maildrop, Opened, Opening, Reader};
 use crate::base::{ClearText, StartTls};
 use crate::mail::Domain;
 use crate::sasl::{Credentials, ScramSecrets};
@@ -28,7 +28,7 @@ pub enum Ask {
     Authenticate(Credentials),
     /// What SCRAM must know of a name. `Secrets` or `Refused`.
     Secrets(String),
-    /// Open a message. `Piece` or `Refused`.
+    /// Open a message. `Message` or `Refused`.
     Open(Opening),
     /// Read on in a message. `Piece` or `Refused`.
     Read(Reader),
@@ -43,7 +43,9 @@ pub enum Answer {
     Opened(Maildrop),
     /// To `Secrets`.
     Secrets(ScramSecrets),
-    /// The next piece of a message, at most 64 KB; empty at its end.
+    /// A message, whose first piece is at most 64 KB.
+    Message(Opened),
+    /// The next piece of it, the same.
     Piece(Reader, Vec<u8>),
     /// It is done.
     Closed,

@@ -20,6 +20,8 @@ pub struct Maildrop {
     deleted_bytes: u64,
     bytes: u64,
     retrieved: UidSet,
+    /// Read before they are asked for, by number.
+    ahead: Vec<(u32, Vec<u8>)>,
 }
 
 /// One message.
@@ -39,6 +41,9 @@ enum Fate {
 /// Rows of one look at the index.
 const ROWS_MAX: usize = 1000;
 const PIECE_LEN: u64 = 64 * 1024;
+/// So many messages are read before they are asked for, and so many bytes.
+const AHEAD_MAX: usize = 32;
+const AHEAD_LEN_MAX: u64 = 128 * 1024;
 
 impl Maildrop {
     /// The messages that are in INBOX now. Blocks.
@@ -58,7 +63,8 @@ impl Maildrop {
         messages.retain(|message| array.find(message.uid).is_some());
         let bytes = messages.iter().map(|message| message.size).sum();
         let retrieved = UidSet::default();
-        Ok(Self { account, mailbox, messages, deleted: 0, deleted_bytes: 0, bytes, retrieved })
+        let (deleted, deleted_bytes, ahead) = (0, 0, Vec::new());
+        Ok(Self { account, mailbox, messages, deleted, deleted_bytes, bytes, retrieved, ahead })
     }
 
     /// Whose they are.
@@ -111,14 +117,32 @@ impl Maildrop {
         (self.deleted, self.deleted_bytes) = (0, 0);
     }
 
-    /// A message to be read.
-    pub fn opening(&self, number: u32) -> Option<Opening> {
-        let message = self.get(number)?;
-        Some(Opening {
-            account: self.account.clone(),
-            mailbox: self.mailbox.clone(),
-            uid: message.uid,
-        })
+    /// A message to be read, and after the one before it some more that will be asked for next.
+    pub fn opening(&self, number: u32, extent: Extent) -> Option<Opening> {
+        let uid = self.get(number)?.uid;
+        let before = number.checked_sub(1).and_then(|number| self.get(number));
+        let in_turn = before.is_some_and(|message| self.retrieved.contains(message.uid));
+        let (mut ahead, mut len) = (Vec::new(), 0);
+        if in_turn && extent == Extent::Whole {
+            let following = (number + 1..).map_while(|number| Some((number, self.get(number)?)));
+            ahead.extend(following.take(AHEAD_MAX).map_while(|(number, message)| {
+                len += message.size;
+                (len <= AHEAD_LEN_MAX).then_some((number, message.uid))
+            }));
+        }
+        Some(Opening { account: self.account.clone(), mailbox: self.mailbox.clone(), uid, ahead })
+    }
+
+    /// These were read with another.
+    pub fn keep(&mut self, ahead: Vec<(u32, Vec<u8>)>) {
+        self.ahead = ahead;
+    }
+
+    /// The text of a message that was read before; what is not asked for in turn is forgotten.
+    pub fn take_ahead(&mut self, number: u32) -> Option<Vec<u8>> {
+        self.get(number)?;
+        let at = self.ahead.iter().position(|(ahead, _)| *ahead == number)?;
+        self.ahead.drain(..=at).next_back().map(|(_, text)| text)
     }
 
     /// A message was sent whole.
@@ -140,23 +164,53 @@ impl Maildrop {
     }
 }
 
+/// How much of a message is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All, for RETR.
+    Whole,
+    /// Its beginning, for TOP.
+    Beginning,
+}
+
 /// A message that is to be opened.
 #[derive(Debug)]
 pub struct Opening {
     account: Account,
     mailbox: Arc<Mailbox>,
     uid: Uid,
+    ahead: Vec<(u32, Uid)>,
+}
+
+/// A message that has been opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// For what comes after it.
+    pub reader: Reader,
+    /// Its first piece.
+    pub piece: Vec<u8>,
+    /// Those after it, whole.
+    pub ahead: Vec<(u32, Vec<u8>)>,
 }
 
 impl Opening {
     /// Opens it and reads its first piece. Blocks.
-    pub fn open(self) -> Result<(Reader, Vec<u8>), StoreError> {
-        let Self { account, mailbox, uid } = self;
-        let row = account.rows(mailbox.id, uid, uid, 1)?.pop().ok_or(StoreError::NoMessage)?;
-        let text = account.open(&mailbox, &row)?;
+    pub fn open(self) -> Result<Opened, StoreError> {
+        let Self { account, mailbox, uid, ahead } = self;
+        let last = ahead.last().map_or(uid, |(_, uid)| *uid);
+        let rows = account.rows(mailbox.id, uid, last, ROWS_MAX)?;
+        let find = |uid| rows.iter().find(|row| row.uid == uid).ok_or(StoreError::NoMessage);
+        let text = account.open(&mailbox, find(uid)?)?;
         let (file, range) = account.file_of(&text, 0..text.size())?;
-        let reader = Reader { file, range };
-        reader.next().map_err(|error| StoreError::io("read a message", &error))
+        let failed = |error: io::Error| StoreError::io("read a message", &error);
+        let (reader, piece) = Reader { file, range }.next().map_err(failed)?;
+        let whole = |uid| {
+            let text = account.open(&mailbox, find(uid)?)?;
+            text.read(0..text.size()).map_err(failed)
+        };
+        // One that cannot be read is told of when it is asked for.
+        let ahead = ahead.into_iter().map_while(|(number, uid)| Some((number, whole(uid).ok()?)));
+        Ok(Opened { reader, piece, ahead: ahead.collect() })
     }
 }
 
@@ -168,6 +222,11 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// Has all been read?
+    pub fn is_done(&self) -> bool {
+        self.range.is_empty()
+    }
+
     /// The next piece; empty at the end. Blocks.
     pub fn next(mut self) -> io::Result<(Self, Vec<u8>)> {
         let len = (self.range.end - self.range.start).min(PIECE_LEN);

@@ -10,5 +10,5 @@ mod stuffing;
 
 pub use ask::{Answer, Ask, News, Setup};
 pub use limits::Limits;
-pub use maildrop::{Closing, Maildrop, Opening, Reader};
+pub use maildrop::{Closing, Maildrop, Opened, Opening, Reader};
 pub use server::Server;

@@ -2,7 +2,7 @@
 
 use super::ask::{Answer, Ask, News, Setup};
 use super::command::{Command, CommandError, ROWS, When, Which, parse};
-use super::maildrop::{Maildrop, Reader};
+use super::maildrop::{Extent, Maildrop, Opened, Reader};
 use super::stuffing::Stuffing;
 use crate::base::{ClearText, Input, Line, Machine, Output, StartTls, Step, Timestamp, TlsFacts};
 use crate::sasl::{Credentials, EXCHANGE_LINE_MAX, Exchange, Failure, Outcome, Proof, offered};
@@ -11,6 +11,7 @@ use crate::sasl::{Credentials, EXCHANGE_LINE_MAX, Exchange, Failure, Outcome, Pr
 const ANSWERS_LEN: usize = 16 * 1024;
 /// One output has at most this many bytes.
 const OUTPUT_LEN_MAX: usize = 64 * 1024;
+const FOLLOWS: &str = "+OK The message follows";
 
 /// One session.
 #[derive(Debug)]
@@ -317,13 +318,18 @@ impl Server {
     }
 
     fn send(&mut self, number: u32, lines: Option<u64>) -> Round {
-        let Standing::Known(maildrop) = &self.standing else { return Round::Again };
-        match maildrop.opening(number) {
-            Some(opening) => {
-                let stuffing = Stuffing::new(lines);
-                // The first piece comes with the answer that the message is there.
-                self.ask(Ask::Open(opening), Question::Message(number, stuffing))
-            }
+        let Standing::Known(maildrop) = &mut self.standing else { return Round::Again };
+        let mut stuffing = Stuffing::new(lines);
+        if let Some(text) = maildrop.take_ahead(number) {
+            let _ = self.say(FOLLOWS);
+            stuffing.push(&text, &mut self.out);
+            self.sent(number, stuffing);
+            return Round::Again;
+        }
+        let extent = if lines.is_none() { Extent::Whole } else { Extent::Beginning };
+        match maildrop.opening(number, extent) {
+            // The first piece comes with the answer that the message is there.
+            Some(opening) => self.ask(Ask::Open(opening), Question::Message(number, stuffing)),
             None => self.say("-ERR There is no such message, or it is deleted"),
         }
     }
@@ -442,13 +448,28 @@ impl Server {
         }
     }
 
-    /// The next piece of a message has come, the first with `+OK` in front.
+    /// A message has been opened.
+    fn opened(&mut self, number: u32, stuffing: Stuffing, opened: Opened) {
+        let Opened { reader, piece, ahead } = opened;
+        if let Standing::Known(maildrop) = &mut self.standing {
+            maildrop.keep(ahead);
+        }
+        let _ = self.say(FOLLOWS);
+        self.piece(number, stuffing, reader, &piece);
+    }
+
+    /// The next piece of a message has come.
     fn piece(&mut self, number: u32, mut stuffing: Stuffing, reader: Reader, piece: &[u8]) {
         stuffing.push(piece, &mut self.out);
-        if !piece.is_empty() && !stuffing.has_enough() {
+        if reader.is_done() || stuffing.has_enough() {
+            self.sent(number, stuffing);
+        } else {
             self.state = State::Sending(number, stuffing, reader);
-            return;
         }
+    }
+
+    /// A message has been sent, or as much of it as TOP wants.
+    fn sent(&mut self, number: u32, stuffing: Stuffing) {
         if !stuffing.has_enough()
             && let Standing::Known(maildrop) = &mut self.standing
         {
@@ -503,10 +524,11 @@ impl Machine for Server {
                 self.state = State::Held(None, text);
                 Round::Again
             }
+            (Answer::Message(opened), Question::Message(number, stuffing)) => {
+                self.opened(number, stuffing, opened);
+                Round::Again
+            }
             (Answer::Piece(reader, piece), Question::Message(number, stuffing)) => {
-                if stuffing.is_fresh() {
-                    let _ = self.say("+OK The message follows");
-                }
                 self.piece(number, stuffing, reader, &piece);
                 Round::Again
             }

@@ -32,7 +32,7 @@ impl Collect {
                 Err(refused) => Answer::Refused(refusal(refused)),
             },
             Ask::Open(opening) => match self.store.run(move || opening.open()).await {
-                Some(Ok((reader, piece))) => Answer::Piece(reader, piece),
+                Some(Ok(opened)) => Answer::Message(opened),
                 Some(Err(error)) => Answer::Refused(unread(&error)),
                 None => Answer::Refused(STOPPING),
             },

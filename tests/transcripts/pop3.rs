@@ -70,7 +70,7 @@ impl Protocol for World {
             Ask::Authenticate(_) => Answer::Refused("[AUTH] Wrong name or device password"),
             Ask::Secrets(_) => Answer::Secrets(secrets()),
             Ask::Open(opening) => match opening.open() {
-                Ok((reader, piece)) => Answer::Piece(reader, piece),
+                Ok(opened) => Answer::Message(opened),
                 Err(_) => Answer::Refused("[SYS/PERM] It is gone"),
             },
             Ask::Read(reader) => {
