@@ -135,7 +135,9 @@ impl Maildrop {
 
     /// These were read with another.
     pub fn keep(&mut self, ahead: Vec<(u32, Vec<u8>)>) {
-        self.ahead = ahead;
+        if !ahead.is_empty() {
+            self.ahead = ahead;
+        }
     }
 
     /// The text of a message that was read before; what is not asked for in turn is forgotten.

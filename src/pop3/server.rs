@@ -320,7 +320,9 @@ impl Server {
     fn send(&mut self, number: u32, lines: Option<u64>) -> Round {
         let Standing::Known(maildrop) = &mut self.standing else { return Round::Again };
         let mut stuffing = Stuffing::new(lines);
-        if let Some(text) = maildrop.take_ahead(number) {
+        if lines.is_none()
+            && let Some(text) = maildrop.take_ahead(number)
+        {
             let _ = self.say(FOLLOWS);
             stuffing.push(&text, &mut self.out);
             self.sent(number, stuffing);
