@@ -72,7 +72,7 @@ def storm(assault, seconds):
                     CLEAR.wrap_socket(connection).close()
 
     with assault.attack("connections that come and go", 24):
-        threads = [threading.Thread(target=come_and_go, args=(port,)) for port in ("imap", "smtp", "imaps", "imaps", "pop3s", "submissions")]
+        threads = [threading.Thread(target=come_and_go, args=(port,)) for port in ("imap", "smtp", "pop3", "imaps", "submissions")]
         for thread in threads:
             thread.start()
         for thread in threads:
