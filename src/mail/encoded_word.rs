@@ -16,27 +16,35 @@ pub fn decode_text(value: &[u8]) -> String {
         Err(error) => windows_1252(error.as_bytes()),
     };
     let mut text = String::with_capacity(raw.len());
-    // Neighbouring words are decoded together: the blanks between them do not count.
-    let mut run = String::new();
+    let mut last: Option<Word> = None;
     let mut rest = raw.as_str();
-    while let Some((before, word, after)) = next_encoded_word(rest) {
-        if run.is_empty() || !before.trim_ascii().is_empty() {
-            let after_word = !run.is_empty();
-            end_run(&mut run, &mut text);
-            push_apart(before, after_word, &mut text);
-            if !text.is_empty() && !text.ends_with([' ', '\t', '(']) {
-                text.push(' ');
+    while let Some((before, encoded, after)) = next_encoded_word(rest) {
+        let word = decode_word(encoded);
+        match (&last, &word) {
+            // The blanks between neighbours do not count.
+            (Some(Word::Decoded(_)), Word::Decoded(_)) if before.trim_ascii().is_empty() => {}
+            (Some(_), _) if before.trim_ascii().is_empty() => text.push(' '),
+            _ => {
+                push_apart(before, last.is_some(), &mut text);
+                if !text.is_empty() && !text.ends_with([' ', '\t', '(']) {
+                    text.push(' ');
+                }
             }
-        } else {
-            run.push(' ');
         }
-        run.push_str(&word);
+        let (Word::Decoded(shown) | Word::Broken(shown)) = &word;
+        text.push_str(shown);
+        last = Some(word);
         rest = after;
     }
-    let after_word = !run.is_empty();
-    end_run(&mut run, &mut text);
-    push_apart(rest, after_word, &mut text);
+    push_apart(rest, last.is_some(), &mut text);
     text
+}
+
+/// An encoded word as it is shown.
+enum Word {
+    Decoded(String),
+    /// Its charset or its content is none.
+    Broken(String),
 }
 
 /// Plain text, with a blank before it if an encoded word runs into it.
@@ -47,15 +55,13 @@ fn push_apart(plain: &str, after_word: bool, text: &mut String) {
     text.push_str(plain);
 }
 
-/// Decodes a run of encoded words. It holds nothing else: on broken ones the decoder takes quadratic time.
-fn end_run(run: &mut String, text: &mut String) {
-    if !run.is_empty() {
-        let field = format!("X: {run}");
-        match mailparse::parse_header(field.as_bytes()) {
-            Ok((header, _)) => text.push_str(&header.get_value()),
-            Err(_) => text.push_str(run),
-        }
-        run.clear();
+/// Each word alone: on many in one text the decoder takes quadratic time.
+fn decode_word(encoded: String) -> Word {
+    let field = format!("X: {encoded}");
+    let decoded = mailparse::parse_header(field.as_bytes()).map(|(header, _)| header.get_value());
+    match decoded {
+        Ok(text) if text != encoded => Word::Decoded(text),
+        Ok(_) | Err(_) => Word::Broken(encoded),
     }
 }
 
@@ -192,11 +198,18 @@ mod tests {
                 "If you can read this you understand the example.",
             ),
             ("=?no-such?Q?a?=", "=?no-such?Q?a?="),
+            ("=?US-ASCII?Q?a?==?x?Q?b?= =?x?Q?c?=\t=?US-ASCII?Q?d?=", "a =?x?Q?b?= =?x?Q?c?= d"),
         ] {
             assert_eq!(decode_text(value.as_bytes()), text, "{value}");
         }
         assert_eq!(decode_text(b"caf\xe9"), "caf\u{e9}");
         assert_eq!(decode_text("café".as_bytes()), "café");
+    }
+
+    #[test]
+    fn a_megabyte_of_encoded_words_takes_no_time() {
+        let value = "=?utf-8?q?a?= ".repeat(1 << 16);
+        assert_eq!(decode_text(value.as_bytes()).trim_end(), "a".repeat(1 << 16));
     }
 
     #[test]

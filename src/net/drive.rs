@@ -1,5 +1,6 @@
 //! Runs a machine over a connection: asks it for steps, writes what it sends, reads only when it waits. So a peer that
-//! does not read, or that sends without end, costs one buffer.
+//! does not read, or that sends without end, costs one buffer; and others have their turn after each piece that it sends
+//! or reads, however fast it is.
 
 use super::clock::now;
 use super::stream::Stream;
@@ -86,7 +87,10 @@ pub async fn drive<M: Machine>(
             Step::Wait { until } => {
                 wire.flush().await?;
                 match hear(&mut wire, news, until).await? {
-                    Heard::Bytes(count) => machine.receive(wire.heard(count)),
+                    Heard::Bytes(count) => {
+                        machine.receive(wire.heard(count));
+                        future::yield_now().await;
+                    }
                     Heard::News(news) => machine.notify(news),
                     Heard::Time => {}
                 }
@@ -190,5 +194,74 @@ fn read_piece(file: &File, at: u64, end: u64) -> io::Result<Vec<u8>> {
 }
 
 async fn write(wire: &mut Wire, bytes: &[u8]) -> Result<(), DriveError> {
-    within(WRITE_WAIT, wire.write(bytes)).await.ok_or(DriveError::Slow)?.map_err(DriveError::Io)
+    let written = within(WRITE_WAIT, wire.write(bytes)).await.ok_or(DriveError::Slow)?;
+    future::yield_now().await;
+    written.map_err(DriveError::Io)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::drive;
+    use crate::base::{Machine, Output, Step, Timestamp, TlsFacts};
+    use crate::net::{Stream, now};
+    use smol::LocalExecutor;
+    use smol::channel::unbounded;
+    use smol::io::AsyncWriteExt;
+    use smol::net::unix::UnixStream;
+    use std::cell::Cell;
+    use std::rc::Rc;
+    use std::time::Duration;
+
+    /// Sends some pieces, then reads whatever comes; counts both.
+    struct Busy {
+        pieces: usize,
+        done: Rc<Cell<usize>>,
+    }
+
+    impl Machine for Busy {
+        type Ask = ();
+        type Answer = ();
+        type News = ();
+
+        fn receive(&mut self, _: &[u8]) {
+            self.done.set(self.done.get() + 1);
+        }
+
+        fn step(&mut self, _: Timestamp) -> Step<()> {
+            if self.pieces == 0 {
+                return Step::Wait { until: now() + Duration::from_mins(1) };
+            }
+            self.pieces -= 1;
+            self.done.set(self.done.get() + 1);
+            Step::Send(Output::Bytes(vec![b'x'; 100]))
+        }
+
+        fn answer(&mut self, (): ()) {}
+        fn notify(&mut self, (): ()) {}
+        fn secured(&mut self, _: TlsFacts) {}
+    }
+
+    /// What a session has done when another, ready at the same time, has its turn.
+    fn done_before_another(pieces: usize, waiting: &[u8]) -> usize {
+        let executor = LocalExecutor::new();
+        smol::block_on(executor.run(async {
+            let (here, mut there) = UnixStream::pair().unwrap();
+            there.write_all(waiting).await.unwrap();
+            let done = Rc::new(Cell::new(0));
+            let machine = Busy { pieces, done: done.clone() };
+            let (_teller, news) = unbounded();
+            let session = executor.spawn(async move {
+                drive(machine, Stream::Local(here), None, &news, async |()| ()).await
+            });
+            let another = executor.spawn(async move { done.get() }).await;
+            session.cancel().await;
+            another
+        }))
+    }
+
+    #[test]
+    fn a_session_that_always_has_something_to_do_leaves_others_their_turn() {
+        assert!(done_before_another(50, b"") <= 2, "it sends");
+        assert!(done_before_another(0, &vec![b'x'; 80_000]) <= 2, "it reads");
+    }
 }

@@ -30,6 +30,8 @@ const READ_LEN: usize = 16 * 1024;
 const REST_LEN: usize = 64;
 /// Deflated bytes are written when there are so many.
 const WRITE_LEN: usize = 32 * 1024;
+/// Deflating is slow: so much of it, and others have their turn.
+const DEFLATE_LEN: usize = 4 * 1024;
 
 impl Wire {
     /// Nothing is deflated yet.
@@ -97,12 +99,13 @@ impl Wire {
     pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(deflate) = &mut self.deflate else { return self.stream.write_all(bytes).await };
         let mut out = Vec::new();
-        for piece in bytes.chunks(WRITE_LEN) {
+        for piece in bytes.chunks(DEFLATE_LEN) {
             deflate.deflate(piece, &mut out)?;
             if out.len() >= WRITE_LEN {
                 self.stream.write_all(&out).await?;
                 out.clear();
             }
+            future::yield_now().await;
         }
         self.stream.write_all(&out).await
     }
@@ -121,5 +124,35 @@ impl Wire {
     pub async fn close(&mut self) -> io::Result<()> {
         self.flush().await?;
         self.stream.close().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Wire;
+    use crate::net::Stream;
+    use smol::LocalExecutor;
+    use smol::net::unix::UnixStream;
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    #[test]
+    fn others_have_their_turn_while_a_large_answer_is_deflated() {
+        let executor = LocalExecutor::new();
+        let written_first = smol::block_on(executor.run(async {
+            let (here, _there) = UnixStream::pair().unwrap();
+            let written = Rc::new(Cell::new(false));
+            let done = written.clone();
+            let writing = executor.spawn(async move {
+                let mut wire = Wire::new(Stream::Local(here));
+                wire.compress();
+                wire.write(&vec![b'x'; 64 * 1024]).await.unwrap();
+                done.set(true);
+            });
+            let another = executor.spawn(async move { written.get() }).await;
+            writing.await;
+            another
+        }));
+        assert!(!written_first);
     }
 }

@@ -31,10 +31,10 @@ def finish():
 
 
 class Box:
-    def __init__(self, folder, prefix=()):
+    def __init__(self, folder, prefix=(), log=subprocess.PIPE):
         command = [*prefix, PROGRAM, "try", "--dir", str(folder), "--port-base", "0", "--json"]
         self.folder = pathlib.Path(folder)
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         answer = json.loads(self.process.stdout.readline())
         self.ports, self.accounts = answer["ports"], answer["accounts"]
 
