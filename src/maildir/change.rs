@@ -113,6 +113,16 @@ impl Change {
         matches!(self, Self::Rename { .. } | Self::Delete { .. })
     }
 
+    /// What is not in its mailbox any more.
+    pub const fn parts_with(&self) -> Option<(MailboxId, &UidSet)> {
+        match self {
+            Self::Gone { mailbox, uids } | Self::Move { mailbox, uids, .. } => {
+                Some((*mailbox, uids))
+            }
+            _ => None,
+        }
+    }
+
     /// Bytes that its line has at most.
     pub fn line_len_max(&self) -> usize {
         // CRC, generation, number, part and MODSEQ at their longest.

@@ -22,6 +22,18 @@ use std::time::Duration;
 /// Other programs' files in `tmp/` are removed after this.
 const TMP_KEPT: Duration = Duration::from_hours(36);
 
+/// UIDs of which the index may never have heard that they were there, or that they went: a client may have seen those
+/// that are not there any more. A message that was moved here and moved on may have had no row at all.
+fn unheard_of(lines: &[LogLine], mailbox: &Mailbox, uidnext: Option<Uid>) -> UidSet {
+    let last = Uid(mailbox.uidnext.0.saturating_sub(1));
+    let mut unheard = uidnext.map(|first| UidSet::range(first, last)).unwrap_or_default();
+    let parted = lines.iter().filter_map(|line| line.change.parts_with());
+    for (_, uids) in parted.filter(|(id, _)| *id == mailbox.id) {
+        uids.ranges().for_each(|(first, last)| unheard.insert_range(first..=last));
+    }
+    unheard
+}
+
 impl Core {
     /// After a stop that was not orderly (store.md, start): files first, then rows, then strangers.
     pub fn recover(
@@ -65,11 +77,9 @@ impl Core {
         for mailbox in &mailboxes {
             let survey = surveys.remove(&mailbox.id).unwrap_or_default();
             let known = known_rows.remove(&mailbox.id).unwrap_or_default();
-            // UIDs that the index never heard of: a client may have seen what is not there any more.
-            let unheard = rows
-                .get(&mailbox.id)
-                .map(|row| UidSet::range(row.uidnext, Uid(mailbox.uidnext.0.saturating_sub(1))));
-            self.recover_mailbox(mailbox, survey, known, &unheard.unwrap_or_default(), modseq)?;
+            let uidnext = rows.get(&mailbox.id).map(|row| row.uidnext);
+            let unheard = unheard_of(lines, mailbox, uidnext);
+            self.recover_mailbox(mailbox, survey, known, &unheard, modseq)?;
         }
         self.begin_generation_now()
     }

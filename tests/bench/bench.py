@@ -209,6 +209,10 @@ def many(make):
         row(server, "of it anonymous after all that, MiB", anonymous, "< 40")
         if make is Pillarbox:
             check("under 40 MB of anonymous memory", anonymous < 40)
+        session.ask("STORE 1 +FLAGS (\\Flagged)")
+        server.kill()
+        server.start()
+        row(server, f"SELECT of {MANY:,} after a kill, ms", Imap(server).ask("SELECT INBOX"), "≤ 500", "{:,.0f}")
         server.stop()
         server.lose_index(0)
         server.start()

@@ -14,6 +14,7 @@ import time
 
 from front import Front, why_not
 from house import PROGRAM, Box
+from measure import tree
 
 
 def count(maildir):
@@ -66,6 +67,10 @@ class Pillarbox:
 
     def stop(self):
         self.box.stop()
+
+    def kill(self):
+        self.box.process.kill()
+        self.box.process.wait()
 
     def pids(self):
         return [self.box.process.pid]
@@ -180,6 +185,12 @@ class Peer:
         self.front.stop()
         self.dovecot.send_signal(signal.SIGTERM)
         self.dovecot.wait(timeout=30)
+
+    def kill(self):
+        for pid in tree(self.pids()):
+            os.kill(pid, signal.SIGKILL)
+        self.dovecot.wait()
+        self.front.process.wait()
 
     def pids(self):
         return [self.dovecot.pid, self.front.process.pid]

@@ -1,6 +1,7 @@
 """A running `pillarbox try` for the tests with other people's programs, their checks, and what an account holds."""
 
 import imaplib
+import atexit
 import json
 import pathlib
 import re
@@ -35,6 +36,8 @@ class Box:
         command = [*prefix, PROGRAM, "try", "--dir", str(folder), "--port-base", "0", "--json"]
         self.folder = pathlib.Path(folder)
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        # A test that breaks off leaves nothing behind.
+        atexit.register(self.process.kill)
         answer = json.loads(self.process.stdout.readline())
         self.ports, self.accounts = answer["ports"], answer["accounts"]
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""kill -9 at random moments while SMTP sessions deliver and IMAP sessions append, flag, move and expunge: what was
-acknowledged is there exactly once and as it was acknowledged, what was cut off once or not at all, no UID is given twice,
-UIDNEXT and HIGHESTMODSEQ never go back, and the first login after a start takes less than a second.
+"""kill -9 at random moments while SMTP sessions deliver, IMAP sessions append (one or several at once), flag, move and
+expunge, and a POP3 session deletes: what was acknowledged is there exactly once and as it was acknowledged, what was cut
+off once or not at all, no UID is given twice, UIDNEXT and HIGHESTMODSEQ never go back, and the first login after a start
+takes less than a second.
 
 Usage: kill.py PROGRAM [ROUNDS]
 """
 
 import imaplib
+import poplib
 import random
 import re
 import smtplib
@@ -35,7 +37,9 @@ class Ledger:
         self.lock = threading.Lock()
         self.delivered, self.tried, self.messages, self.wrong = [], [], [], []
         self.uids, self.highest = {}, {}
-        self.counts = {"delivered": 0, "appended": 0, "flagged": 0, "moved": 0, "expunged": 0}
+        # Marks that POP3 was told to delete, and those that it then has.
+        self.doubtful, self.deleted = set(), set()
+        self.counts = {"delivered": 0, "appended": 0, "flagged": 0, "moved": 0, "expunged": 0, "deleted by POP3": 0}
 
     def count(self, what):
         with self.lock:
@@ -53,8 +57,8 @@ class Ledger:
         return before
 
 
-def login(box):
-    ann = box.accounts[0]
+def login(box, account=0):
+    ann = box.accounts[account]
     session = imaplib.IMAP4_SSL("127.0.0.1", box.ports["imaps"], ssl_context=CLEAR, timeout=20)
     session.login(ann["address"], ann["password"])
     return session
@@ -65,17 +69,21 @@ def status(session, mailbox):
     return tuple(int(n) for n in re.search(rb"UIDNEXT (\d+) HIGHESTMODSEQ (\d+)", text).groups())
 
 
-def deliver(box, name, ledger):
+def deliver(box, name, ledger, account=0):
     try:
         session = smtplib.SMTP("127.0.0.1", box.ports["smtp"], timeout=20)
         for number in range(100000):
             mark = f"{name}-{number}"
             ledger.tried.append(mark)
-            session.sendmail("x@else.example", [box.accounts[0]["address"]], f"Subject: {mark}\r\n\r\n{'x' * random.randrange(9000)}\r\n")
+            session.sendmail("x@else.example", [box.accounts[account]["address"]], f"Subject: {mark}\r\n\r\n{'x' * random.randrange(9000)}\r\n")
             ledger.delivered.append(mark)
             ledger.count("delivered")
     except (OSError, smtplib.SMTPException):
         pass
+
+
+def deliver_to_bob(box, name, ledger):
+    deliver(box, name, ledger, 1)
 
 
 def expect(answer):
@@ -85,6 +93,43 @@ def expect(answer):
     return data
 
 
+def collect(box, name, ledger):
+    """Deletes Bob's mail by POP3: his messages go when QUIT is answered, and not before it is said."""
+    bob = box.accounts[1]
+    try:
+        while True:
+            session = poplib.POP3_SSL("127.0.0.1", box.ports["pop3s"], context=CLEAR, timeout=20)
+            session.user(bob["address"])
+            session.pass_(bob["password"])
+            count = session.stat()[0]
+            marks = set()
+            for number in random.sample(range(1, count + 1), min(count, 3)):
+                header = b"\n".join(session.top(number, 0)[1])
+                marks.add(re.search(rb"^Subject: (\S+)", header, re.M).group(1).decode())
+                session.dele(number)
+            if random.random() < 0.2:
+                # What is not followed by QUIT deletes nothing.
+                session.close()
+                continue
+            ledger.doubtful |= marks
+            session.quit()
+            ledger.deleted |= marks
+            for _ in marks:
+                ledger.count("deleted by POP3")
+    except (OSError, EOFError, poplib.error_proto):
+        pass
+
+
+def append(session, texts):
+    """The UIDs of messages that come by one APPEND."""
+    tag = session._new_tag()
+    words = b" ".join(rb"(\Draft) {%d+}" % len(text) + b"\r\n" + text for text in texts)
+    session.send(tag + b" APPEND Drafts " + words + b"\r\n")
+    answer = expect(session._get_tagged_response(tag))
+    first, last = re.search(rb"APPENDUID \d+ (\d+)(?::(\d+))?", answer[0]).groups()
+    return range(int(first), int(last or first) + 1)
+
+
 def change(box, name, ledger):
     """Appends to Drafts, then flags, moves to Archive and expunges what it appended; each step is acknowledged or in doubt."""
     mine = []
@@ -92,16 +137,16 @@ def change(box, name, ledger):
         session = login(box)
         expect(session.select("Drafts"))
         for number in range(100000):
-            message = Message(f"{name}-{number}")
-            message.places, message.maybe_flags = ["Drafts"], {b"\\Draft"}
-            ledger.messages.append(message)
-            text = f"Subject: {message.mark}\r\n\r\n{'y' * random.randrange(3000)}\r\n".encode()
-            answer = expect(session.append("Drafts", r"(\Draft)", None, text))
-            uid = int(re.search(rb"APPENDUID \d+ (\d+)", answer[0]).group(1))
-            ledger.given("Drafts", uid, message.mark)
-            message.certain, message.flags = True, {b"\\Draft"}
-            ledger.count("appended")
-            mine.append((uid, message))
+            messages = [Message(f"{name}-{number}.{n}") for n in range(random.choice([1, 1, 1, 5]))]
+            for message in messages:
+                message.places, message.maybe_flags = ["Drafts"], {b"\\Draft"}
+            ledger.messages += messages
+            uids = append(session, [f"Subject: {message.mark}\r\n\r\n{'y' * random.randrange(3000)}\r\n".encode() for message in messages])
+            for uid, message in zip(uids, messages, strict=True):
+                ledger.given((0, "Drafts"), uid, message.mark)
+                message.certain, message.flags = True, {b"\\Draft"}
+                ledger.count("appended")
+                mine.append((uid, message))
             uid, message = mine.pop(random.randrange(len(mine)))
             step = random.choice(["flag", "flag", "move", "expunge"])
             if step == "flag":
@@ -147,24 +192,31 @@ def start(folder, ledger):
 
 def everything(box, ledger):
     """Mailbox, UID and flags of every message by its mark."""
-    session, found = login(box), {}
-    for mailbox in MAILBOXES:
-        session.select(mailbox, readonly=True)
+    found = {}
+    for account, mailboxes in ((0, MAILBOXES), (1, ["INBOX"])):
+        session = login(box, account)
+        for mailbox in mailboxes:
+            read(session, account, mailbox, ledger, found)
+        session.logout()
+    return found
+
+
+def read(session, account, mailbox, ledger, found):
+    if expect(session.select(mailbox, readonly=True)) != [b"0"]:
         _, items = session.uid("FETCH", "1:*", "(UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
         for item in items:
             if isinstance(item, tuple):
                 uid = int(re.search(rb"UID (\d+)", item[0]).group(1))
                 flags = set(re.search(rb"FLAGS \(([^)]*)\)", item[0]).group(1).split()) - {b"\\Recent"}
                 mark = item[1].decode().split(":", 1)[1].strip()
-                ledger.given(mailbox, uid, mark)
+                ledger.given((account, mailbox), uid, mark)
                 found.setdefault(mark, []).append((mailbox, flags))
-    session.logout()
-    return found
 
 
 def judge(found, ledger):
     wrong = ledger.wrong
-    wrong += [f"lost: {mark}" for mark in ledger.delivered if mark not in found]
+    wrong += [f"lost: {mark}" for mark in ledger.delivered if mark not in found and mark not in ledger.doubtful]
+    wrong += [f"deleted by POP3, and there again: {mark}" for mark in ledger.deleted if mark in found]
     wrong += [f"{len(places)} times: {mark}" for mark, places in found.items() if len(places) > 1]
     known = set(ledger.tried)
     for message in ledger.messages:
@@ -186,7 +238,7 @@ def main():
         for turn in range(ROUNDS):
             box, seconds = start(folder, ledger)
             slowest = max(slowest, seconds)
-            work = [(deliver, f"{turn}.{n}") for n in range(4)] + [(change, f"{turn}.c{n}") for n in range(3)]
+            work = [(deliver, f"{turn}.{n}") for n in range(4)] + [(change, f"{turn}.c{n}") for n in range(3)] + [(collect, f"{turn}.p"), (deliver_to_bob, f"{turn}.b")]
             threads = [threading.Thread(target=what, args=(box, name, ledger)) for what, name in work]
             for thread in threads:
                 thread.start()

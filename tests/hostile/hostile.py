@@ -13,13 +13,14 @@ import sys
 import tempfile
 import time
 
-import assault
-import crowds
-import greedy
-import mailbombs
-import nonsense
-from house import PROGRAM, Box, check, finish
-from watch import Watch, status
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "clients"))
+import assault  # noqa: E402
+import crowds  # noqa: E402
+import greedy  # noqa: E402
+import mailbombs  # noqa: E402
+import nonsense  # noqa: E402
+from house import PROGRAM, Box, check, finish  # noqa: E402
+from watch import Watch, status  # noqa: E402
 
 FULL = "--full" in sys.argv
 ONLY = [word for word in sys.argv[2:] if not word.startswith("-")]
