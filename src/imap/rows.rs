@@ -1,15 +1,35 @@
-//! Rows of the index for a walk along rising UIDs, read ahead.
+//! Rows of the index for a walk along rising UIDs, read ahead, and cards with them.
 
 use crate::maildir::{MailboxId, Uid, UidSet};
-use crate::store::{Account, Row, StoreError};
+use crate::store::{Account, Row, StoreError, StoredCard};
 use std::collections::VecDeque;
+use std::iter::repeat_with;
 
 /// Rows that have been read and not yet been passed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Rows {
-    ahead: VecDeque<Row>,
+    ahead: VecDeque<Looked>,
+    cards: Cards,
     /// Up to here all that there is has been read.
     read_to: Uid0,
+}
+
+/// What has been read of a message.
+#[derive(Debug)]
+pub struct Looked {
+    /// Its row.
+    pub row: Row,
+    /// Its card, if that is at hand.
+    pub card: Option<StoredCard>,
+}
+
+/// Are cards read with the rows?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cards {
+    /// Nobody asks for them.
+    Left,
+    /// They are.
+    Read,
 }
 
 /// A UID, or 0 for none.
@@ -19,6 +39,11 @@ type Uid0 = u32;
 const AHEAD_MAX: usize = 128;
 
 impl Rows {
+    /// Nothing has been read.
+    pub const fn new(cards: Cards) -> Self {
+        Self { ahead: VecDeque::new(), cards, read_to: 0 }
+    }
+
     /// The row of a message. `walk` is where the walk will lead: it is read ahead within its range only.
     pub fn get(
         &mut self,
@@ -26,8 +51,8 @@ impl Rows {
         mailbox: MailboxId,
         uid: Uid,
         walk: &UidSet,
-    ) -> Result<Row, StoreError> {
-        while self.ahead.front().is_some_and(|row| row.uid < uid) {
+    ) -> Result<Looked, StoreError> {
+        while self.ahead.front().is_some_and(|looked| looked.row.uid < uid) {
             self.ahead.pop_front();
         }
         if self.read_to < uid.0 {
@@ -37,10 +62,16 @@ impl Rows {
                 Some(row) if rows.len() == AHEAD_MAX => row.uid.0,
                 Some(_) | None => last.0,
             };
-            self.ahead = rows.into();
+            let cards = match self.cards {
+                Cards::Read => account.stored_cards(&rows),
+                Cards::Left => Vec::new(),
+            };
+            let cards = cards.into_iter().chain(repeat_with(|| None));
+            self.ahead =
+                rows.into_iter().zip(cards).map(|(row, card)| Looked { row, card }).collect();
         }
-        let row = self.ahead.pop_front_if(|row| row.uid == uid);
-        row.ok_or(StoreError::NoMessage)
+        let looked = self.ahead.pop_front_if(|looked| looked.row.uid == uid);
+        looked.ok_or(StoreError::NoMessage)
     }
 
     /// Reads the row of this message once more: it has been taken already, or its file has got another place since it
@@ -52,7 +83,7 @@ impl Rows {
         uid: Uid,
     ) -> Result<(), StoreError> {
         let row = account.rows(mailbox, uid, uid, 1)?.pop().ok_or(StoreError::NoMessage)?;
-        self.ahead.push_front(row);
+        self.ahead.push_front(Looked { row, card: None });
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use super::scratch::Scratch;
 use super::text::Text;
 use super::without_nul;
 use crate::base::{AccountId, Ticket, ticket};
-use crate::mail::{Card, Scanner, preview_parts};
+use crate::mail::{Card, Envelope, Scanner, preview_parts};
 use crate::maildir::{Dir, MailboxId, ModSeq, Uid, UidSet, Unique};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -30,6 +30,8 @@ use std::time::Duration;
 
 /// How often a message is looked for while its name changes; the waits between add up to 10 ms.
 const OPEN_TURNS: u64 = 5;
+/// Bytes of cards that are read at once; one has 64 KB at most, and a few hundred bytes mostly.
+const STORED_CARDS_LEN_MAX: usize = 256 * 1024;
 
 /// What a ticket of the store yields; `None` if the committer died.
 pub type Reply<T> = Ticket<Result<T, StoreError>>;
@@ -252,6 +254,13 @@ impl Account {
         Ok((text, card))
     }
 
+    /// The cards of these messages that are at hand, in one look, but for what would take too much memory.
+    pub fn stored_cards(&self, rows: &[Row]) -> Vec<Option<StoredCard>> {
+        let wanted: Vec<_> = rows.iter().map(|row| (row.email_id, row.size)).collect();
+        let stored = self.shared.cards.read_all(self.shared.id, &wanted, STORED_CARDS_LEN_MAX);
+        stored.into_iter().map(|bytes| bytes.map(StoredCard)).collect()
+    }
+
     /// A message's card; made from the message if it is not at hand.
     pub fn card(&self, mailbox: &Mailbox, row: &Row) -> Result<Card, StoreError> {
         let stored = self.shared.cards.read(self.shared.id, row.email_id, row.size);
@@ -369,6 +378,22 @@ impl Account {
         let (promise, later) = ticket();
         self.shared.push(op(promise));
         later
+    }
+}
+
+/// A card as it is stored.
+#[derive(Debug)]
+pub struct StoredCard(Vec<u8>);
+
+impl StoredCard {
+    /// The whole card; `None` if it is of another version.
+    pub fn card(&self) -> Option<Card> {
+        Card::decode(&self.0)
+    }
+
+    /// The envelope alone, which takes less; the same.
+    pub fn envelope(&self) -> Option<Envelope> {
+        Envelope::decode(&self.0)
     }
 }
 

@@ -116,17 +116,25 @@ impl Cards {
 
     /// The card of a message whose file has this size.
     pub fn read(&self, account: AccountId, email_id: Unique, size: u64) -> Option<Vec<u8>> {
-        self.read_all(account, &[(email_id, size)]).pop().flatten()
+        self.read_all(account, &[(email_id, size)], usize::MAX).pop().flatten()
     }
 
-    /// The cards of several messages in one read transaction.
-    pub fn read_all(&self, account: AccountId, wanted: &[(Unique, u64)]) -> Vec<Option<Vec<u8>>> {
+    /// The cards of several messages in one read transaction, up to `len_max` bytes together.
+    pub fn read_all(
+        &self,
+        account: AccountId,
+        wanted: &[(Unique, u64)],
+        len_max: usize,
+    ) -> Vec<Option<Vec<u8>>> {
         let read = self.with(|env| {
             let cards = database(env)?;
             let transaction = env.read_txn()?;
+            let mut left = len_max;
             let one = |&(id, size): &(Unique, u64)| {
                 let stored = cards.get(&transaction, &key(account, id))?;
-                Ok(stored.and_then(|stored| unseal(stored, size)))
+                let card = stored.filter(|stored| stored.len() <= left);
+                left -= card.map_or(0, <[u8]>::len);
+                Ok(card.and_then(|stored| unseal(stored, size)))
             };
             wanted.iter().map(one).collect::<heed::Result<Vec<_>>>()
         });

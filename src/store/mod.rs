@@ -41,7 +41,7 @@ mod without_nul;
 
 mod accounts;
 
-pub use account::{Account, Reply, Watching};
+pub use account::{Account, Reply, StoredCard, Watching};
 pub use accounts::Store;
 pub use array::{Array, Differences, Entry};
 pub use error::StoreError;

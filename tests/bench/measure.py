@@ -90,15 +90,24 @@ def drop_page_cache():
 
 def load(server, sessions, count, size, account=0):
     """Seconds until so many messages, of Postfix's smtp-source, are in the Maildir."""
-    before = server.messages(account)
     command = ["/usr/sbin/smtp-source", "-d", "-s", str(sessions), "-m", str(count), "-l", str(size),
                "-t", server.accounts[account]["address"], f"127.0.0.1:{server.ports['smtp']}"]
     began = time.monotonic()
     subprocess.run(command, check=True)
-    if server.QUEUES:
-        while server.messages(account) < before + count:
-            time.sleep(0.02)
+    while server.queued():
+        time.sleep(0.02)
     return time.monotonic() - began
+
+
+def fill(server, count, account=0):
+    """A mailbox of so many messages of 2 KiB, by IMAP."""
+    session = Imap(server, account)
+    for first in range(0, count, 100):
+        texts = (b"From: Joe <joe@else.example>\r\nTo: ann@else.example\r\nDate: Mon, 2 Nov 2026 10:00:00 +0100\r\n"
+                 b"Subject: message %d of many\r\nMessage-ID: <%d@else.example>\r\n\r\n" % (number, number) + b"x" * 1850 + b"\r\n"
+                 for number in range(first, first + 100))
+        session.send(b"tag APPEND INBOX" + b"".join(b" {%d+}\r\n" % len(text) + text for text in texts) + b"\r\n")
+    session.close()
 
 
 def median(measure, runs=5):

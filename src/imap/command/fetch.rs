@@ -100,7 +100,7 @@ pub fn tell_changed(session: &mut Session, asked: &UidSet, since: ModSeq, end: C
     let uids = changed.map(|entry| entry.uid).collect();
     let items: Arc<[Item]> = [Item::Uid, Item::Flags, Item::ModSeq].into();
     let need = Need::of(&items, session.dialect);
-    let (rows, numbers, next) = (Rows::default(), Numbers::Uid, Uid(1));
+    let (rows, numbers, next) = (Rows::new(need.cards()), Numbers::Uid, Uid(1));
     go_on(session, Fetch { items, need, uids, next, seen: Marking::Not, rows, numbers, end })
 }
 
@@ -155,20 +155,9 @@ fn begin(
         Marking::Not
     };
     let need = Need::of(&items, session.dialect);
-    let items = items.into();
-    Ok(go_on(
-        session,
-        Fetch {
-            items,
-            need,
-            uids,
-            next: Uid(1),
-            seen,
-            rows: Rows::default(),
-            numbers,
-            end: Completion::ok("Fetched"),
-        },
-    ))
+    let rows = Rows::new(need.cards());
+    let (items, next, end) = (items.into(), Uid(1), Completion::ok("Fetched"));
+    Ok(go_on(session, Fetch { items, need, uids, next, seen, rows, numbers, end }))
 }
 
 fn go_on(session: &mut Session, fetch: Fetch) -> Next {

@@ -9,14 +9,14 @@ use super::fetch_section::{Partial, Section, What, write_number};
 use crate::base::Timestamp;
 use crate::imap::dialect::{Condstore, Dialect};
 use crate::imap::object_id::{email_id, thread_id};
-use crate::imap::rows::Rows;
+use crate::imap::rows::{Cards, Rows};
 use crate::imap::selected::Selected;
 use crate::imap::structure::{Form, write_envelope, write_structure};
 use crate::imap::writer::Writer;
 use crate::mail::header::{HEADER_LEN_MAX, select};
-use crate::mail::{Card, Date, SectionPart};
+use crate::mail::{Card, Date, Envelope, SectionPart};
 use crate::maildir::{UidSet, Unique};
-use crate::store::{Account, Entry, Mailbox, Row, StoreError, Text};
+use crate::store::{Account, Entry, Mailbox, Row, StoreError, StoredCard, Text};
 use std::ops::Range;
 
 /// What must be looked up to answer; each includes those before it.
@@ -24,6 +24,7 @@ use std::ops::Range;
 enum Depth {
     Memory,
     Row,
+    Envelope,
     Card,
     Text,
 }
@@ -54,7 +55,8 @@ impl Need {
             Item::Flags | Item::Uid | Item::ModSeq => Depth::Memory,
             Item::InternalDate | Item::Size => Depth::Row,
             Item::EmailId | Item::ThreadId | Item::SaveDate | Item::Preview(_) => Depth::Row,
-            Item::Envelope | Item::Body | Item::BodyStructure => Depth::Card,
+            Item::Envelope => Depth::Envelope,
+            Item::Body | Item::BodyStructure => Depth::Card,
             Item::Section(_) | Item::Binary(_) | Item::BinarySize(_) => Depth::Text,
         };
         let depth = items.iter().map(depth).max().unwrap_or(Depth::Memory);
@@ -68,6 +70,11 @@ impl Need {
             Condstore::Aware | Condstore::Qresync => &[Item::Uid, Item::ModSeq, Item::Flags],
         };
         Self { depth, shows, marked: UidSet::default(), of_marked }
+    }
+
+    /// Are cards needed?
+    pub fn cards(&self) -> Cards {
+        if self.depth >= Depth::Envelope { Cards::Read } else { Cards::Left }
     }
 
     /// Must more than memory be looked at?
@@ -97,6 +104,8 @@ pub struct Message<'a> {
 /// What has been looked up.
 struct Found {
     row: Option<Row>,
+    /// Where it is asked for without the rest of the card.
+    envelope: Option<Envelope>,
     card: Option<Card>,
     text: Option<Text>,
     /// The message in a form without NULs, and its card, where it has some and they would be shown.
@@ -107,6 +116,10 @@ impl Found {
     /// Files that the answer may hold open.
     fn files(&self) -> usize {
         usize::from(self.text.is_some()) + usize::from(self.without_nul.is_some())
+    }
+
+    fn envelope(&self) -> Option<&Envelope> {
+        self.envelope.as_ref().or(self.shown_card().map(|card| &card.envelope))
     }
 
     fn shown_card(&self) -> Option<&Card> {
@@ -158,25 +171,31 @@ impl Message<'_> {
     }
 
     fn find(&mut self, need: &Need, walk: &UidSet) -> Result<Found, StoreError> {
-        let row = match need.depth >= Depth::Row {
+        let looked = match need.depth >= Depth::Row {
             true => Some(self.rows.get(self.account, self.mailbox.id, self.entry.uid, walk)?),
             false => None,
         };
+        let (row, stored) = looked.map_or((None, None), |looked| (Some(looked.row), looked.card));
         let nul = need.shows == Shows::Bytes && row.as_ref().is_some_and(|row| row.nul);
         let depth = if nul { Depth::Text } else { need.depth };
         let text = match &row {
             Some(row) if depth >= Depth::Text => Some(self.account.open(self.mailbox, row)?),
             Some(_) | None => None,
         };
+        let envelope = stored.as_ref().filter(|_| depth == Depth::Envelope);
+        let envelope = envelope.and_then(StoredCard::envelope);
         let card = match &row {
-            Some(row) if depth >= Depth::Card => Some(self.account.card(self.mailbox, row)?),
+            Some(row) if depth >= Depth::Envelope && envelope.is_none() => {
+                let at_hand = stored.and_then(|stored| stored.card());
+                Some(at_hand.map_or_else(|| self.account.card(self.mailbox, row), Ok)?)
+            }
             Some(_) | None => None,
         };
         let without_nul = match (&text, &card) {
             (Some(text), Some(card)) if nul => Some(self.account.without_nul(text, card)?),
             _ => None,
         };
-        Ok(Found { row, card, text, without_nul })
+        Ok(Found { row, envelope, card, text, without_nul })
     }
 
     fn item(&mut self, out: &mut Writer, item: &Item, found: &Found) -> Result<Written, Fault> {
@@ -213,9 +232,10 @@ impl Message<'_> {
                 let preview = self.preview(row, *haste)?;
                 out.text("PREVIEW ").nstring(preview.as_deref().map(str::as_bytes));
             }
-            (Item::Envelope, _, Some(card), _) => {
+            (Item::Envelope, ..) => {
+                let envelope = found.envelope().ok_or(StoreError::NoMessage)?;
                 out.text("ENVELOPE ");
-                write_envelope(out, &card.envelope);
+                write_envelope(out, envelope);
             }
             (Item::Body, _, Some(card), _) => {
                 out.text("BODY ");

@@ -89,6 +89,7 @@ fn begin(
     let now = session.now;
     let selected = session.opened()?;
     let trial = Trial::new(key, selected, &mailboxes.text, now)?;
+    let cards = trial.cards();
     let last = selected.view.last().map_or(Uid(0), |entry| entry.uid);
     Ok(Search {
         trial,
@@ -98,7 +99,7 @@ fn begin(
         asks_mod_seq,
         all: UidSet::range(Uid(1), last),
         next: Uid(1),
-        rows: Rows::default(),
+        rows: Rows::new(cards),
         found: UidSet::default(),
     })
 }

@@ -6,12 +6,12 @@ use super::search_text::{Scan, Scanned, in_addresses, in_field, in_text};
 use crate::base::Timestamp;
 use crate::imap::flag_text::Recent;
 use crate::imap::response::Completion;
-use crate::imap::rows::Rows;
+use crate::imap::rows::{Cards, Looked, Rows};
 use crate::imap::selected::Selected;
 use crate::imap::sequence_set::Resolved;
-use crate::mail::{Card, Date, Part};
+use crate::mail::{Card, Date, Envelope, Part};
 use crate::maildir::{AccountText, UidSet};
-use crate::store::{Account, Entry, Mailbox, Row, StoreError, Text};
+use crate::store::{Account, Entry, Mailbox, Row, StoreError, StoredCard, Text};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -37,6 +37,11 @@ enum Test {
 }
 
 impl Trial {
+    /// Are cards needed?
+    pub const fn cards(&self) -> Cards {
+        if self.slow > 0 { Cards::Read } else { Cards::Left }
+    }
+
     /// Of a view, at this time.
     pub fn new(
         key: &Key,
@@ -166,7 +171,8 @@ pub struct Candidate<'a> {
     entry: Entry,
     rows: &'a mut Rows,
     walk: &'a UidSet,
-    row: Option<Row>,
+    looked: Option<Looked>,
+    envelope: Option<Envelope>,
     card: Option<Arc<Card>>,
     text: Option<Text>,
 }
@@ -189,7 +195,8 @@ impl<'a> Candidate<'a> {
             entry,
             rows,
             walk,
-            row: None,
+            looked: None,
+            envelope: None,
             card: None,
             text: None,
         }
@@ -208,7 +215,7 @@ impl<'a> Candidate<'a> {
     }
 
     fn renew(&mut self) -> Result<(), StoreError> {
-        (self.row, self.card, self.text) = (None, None, None);
+        (self.looked, self.envelope, self.card, self.text) = (None, None, None, None);
         self.rows.renew(self.account, self.mailbox.id, self.entry.uid)
     }
 
@@ -286,8 +293,7 @@ impl<'a> Candidate<'a> {
                 Ok(self.card()?.sent.is_some_and(|date| date.day().cmp(day) == *order))
             }
             Key::Envelope(field, needle) => {
-                let card = self.card()?;
-                let envelope = &card.envelope;
+                let envelope = self.envelope()?;
                 Ok(match field {
                     EnvelopeField::Subject => {
                         in_text(envelope.subject.as_deref().unwrap_or_default(), needle)
@@ -336,12 +342,27 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    fn row(&mut self) -> Result<&Row, StoreError> {
-        let row = match self.row.take() {
-            Some(row) => row,
+    fn looked(&mut self) -> Result<&Looked, StoreError> {
+        let looked = match self.looked.take() {
+            Some(looked) => looked,
             None => self.rows.get(self.account, self.mailbox.id, self.entry.uid, self.walk)?,
         };
-        Ok(self.row.insert(row))
+        Ok(self.looked.insert(looked))
+    }
+
+    fn row(&mut self) -> Result<&Row, StoreError> {
+        Ok(&self.looked()?.row)
+    }
+
+    fn envelope(&mut self) -> Result<&Envelope, StoreError> {
+        let envelope = match self.envelope.take() {
+            Some(envelope) => envelope,
+            None => match self.looked()?.card.as_ref().and_then(StoredCard::envelope) {
+                Some(envelope) => envelope,
+                None => self.card()?.envelope.clone(),
+            },
+        };
+        Ok(self.envelope.insert(envelope))
     }
 
     fn card(&mut self) -> Result<Arc<Card>, StoreError> {
@@ -349,7 +370,9 @@ impl<'a> Candidate<'a> {
             return Ok(card.clone());
         }
         let (account, mailbox) = (self.account, self.mailbox);
-        let card = Arc::new(account.card(mailbox, self.row()?)?);
+        let Looked { row, card } = self.looked()?;
+        let at_hand = card.as_ref().and_then(StoredCard::card);
+        let card = Arc::new(at_hand.map_or_else(|| account.card(mailbox, row), Ok)?);
         self.card = Some(card.clone());
         Ok(card)
     }
