@@ -36,7 +36,7 @@ pub enum Cards {
 type Uid0 = u32;
 
 /// Rows of one look at the index.
-const AHEAD_MAX: usize = 128;
+const AHEAD_MAX: usize = 512;
 
 impl Rows {
     /// Nothing has been read.

@@ -6,6 +6,7 @@ use super::columns::{COLUMNS, CleanMark, FolderRow, PLACE_NEW, PLACE_NUL, Sql, n
 use super::index_writer::Writer;
 use super::row::{At, Row};
 use crate::maildir::{Flags, MailboxId, MailboxName, ModSeq, Uid, UidSet, UidValidity, Unique};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,14 @@ CREATE TABLE expunged(folder INTEGER NOT NULL, first INTEGER NOT NULL, last INTE
   PRIMARY KEY(folder, first, modseq)) WITHOUT ROWID;
 ";
 
+/// Plans stay as they are: otherwise each number that is bound may make SQLite plan again, which takes longer than most
+/// queries here.
+fn connect(path: &Path) -> Sql<Connection> {
+    let db = Connection::open(path)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(db)
+}
+
 impl Index {
     /// Opens or makes the file. One that is damaged or of another version is removed and made anew.
     pub fn open(account: &Path) -> Sql<Self> {
@@ -50,7 +59,7 @@ impl Index {
     }
 
     fn open_sound(path: &Path) -> Sql<Self> {
-        let mut db = Connection::open(path)?;
+        let mut db = connect(path)?;
         db.execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=1000;
              PRAGMA journal_size_limit=8388608; PRAGMA cache_size=-1000; PRAGMA mmap_size=0;
@@ -76,7 +85,7 @@ impl Index {
 
     /// A second connection, for reading beside the writer.
     pub fn reader(account: &Path) -> Sql<Self> {
-        let db = Connection::open(account.join("index.db"))?;
+        let db = connect(&account.join("index.db"))?;
         db.execute_batch("PRAGMA cache_size=-1000; PRAGMA mmap_size=0; PRAGMA query_only=1;")?;
         Ok(Self { db })
     }
