@@ -9,6 +9,7 @@ use pillarbox::store::{
     Store, StoreError, Stored, Target, TransferRequest, Transferred, Way, What,
 };
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -25,13 +26,19 @@ impl Folder {
         Self(path)
     }
 
-    /// What a `kill -9` at this moment leaves: the files as the kernel has them.
+    /// What a `kill -9` at this moment leaves: the files as the kernel has them. Copied again if the store was at work
+    /// meanwhile.
     fn killed(&self, name: &str) -> Self {
         let copy = Self::new(name);
-        std::fs::remove_dir_all(&copy.0).unwrap();
-        let status = std::process::Command::new("cp").arg("-a").arg(&self.0).arg(&copy.0).status();
-        assert!(status.unwrap().success());
-        copy
+        loop {
+            let before = files(&self.0);
+            std::fs::remove_dir_all(&copy.0).unwrap();
+            let mut cp = std::process::Command::new("cp");
+            cp.arg("-a").arg(&self.0).arg(&copy.0).stderr(std::process::Stdio::null());
+            if cp.status().unwrap().success() && files(&self.0) == before {
+                return copy;
+            }
+        }
     }
 
     fn maildir(&self) -> PathBuf {
@@ -44,6 +51,20 @@ impl Folder {
         }
         drop(std::fs::remove_dir_all(self.0.join("hot")));
     }
+}
+
+/// All files below a folder, as they are now.
+fn files(folder: &Path) -> BTreeMap<PathBuf, (u64, u64, i64, i64)> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if let Ok(known) = std::fs::symlink_metadata(&path) {
+            let state = (known.ino(), known.size(), known.mtime(), known.mtime_nsec());
+            found.insert(path.clone(), state);
+        }
+        found.extend(files(&path));
+    }
+    found
 }
 
 impl Drop for Folder {

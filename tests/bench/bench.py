@@ -58,26 +58,28 @@ def sync_calls(make):
 
 
 def deliveries(make):
-    counts = {1: 200, 10: 400, 50: 500} if SHORT else {1: 3000, 10: 6000, 50: 10000}
-    with running(make) as server:
-        load(server, 1, 1, 100)
-        for size, label, part in ((4096, "4 KiB", 1), (102400, "100 KiB", 10)):
-            for sessions, count in counts.items():
-                count = max(sessions, count // part)
-                rates, bytes_written, used = [], [], []
-                for _ in range(RUNS):
+    counts = {1: 200, 10: 400, 50: 500} if SHORT else {1: 1000, 10: 2000, 50: 3000}
+    for size, label, part in ((4096, "4 KiB", 1), (102400, "100 KiB", 5)):
+        for sessions, count in counts.items():
+            count = max(sessions, count // part)
+            rates, bytes_written, used = [], [], []
+            for _ in range(RUNS):
+                # A mailbox that nobody reads makes the peer slower with each message; each run has a new one.
+                with running(make) as server:
+                    load(server, 1, 1, 100)
                     bytes_before, cpu_before = written(server), cpu(server)
                     rates.append(count / load(server, sessions, count, size))
                     # What is written behind belongs to these messages too.
                     time.sleep(6)
                     bytes_written.append((written(server) - bytes_before) / (count * size))
                     used.append((cpu(server) - cpu_before) * 1000 / count)
-                small = size == 4096
-                name = f"{label}, {sessions} {'session' if sessions == 1 else 'sessions'}"
-                aim = {(4096, 1): "≥ 800", (4096, 50): "≥ 2,000"}.get((size, sessions), "–")
-                row(server, f"messages per second, {name}", statistics.median(rates), aim, "{:,.0f}")
-                row(server, f"bytes written per byte received, {name}", statistics.median(bytes_written), "≤ 2.0" if small else "–", "{:.2f}")
-                row(server, f"CPU a message, ms, {name}", statistics.median(used), "≤ 1.5 with all judging" if small else "–", "{:.2f}")
+            small = size == 4096
+            name = f"{label}, {sessions} {'session' if sessions == 1 else 'sessions'}"
+            aim = {(4096, 1): "≥ 800", (4096, 50): "≥ 2,000"}.get((size, sessions), "–")
+            row(make, f"messages per second, {name}", statistics.median(rates), aim, "{:,.0f}")
+            row(make, f"bytes written per byte received, {name}", statistics.median(bytes_written), "≤ 2.0" if small else "–", "{:.2f}")
+            row(make, f"CPU a message, ms, {name}", statistics.median(used), "≤ 1.5 with all judging" if small else "–", "{:.2f}")
+    with running(make) as server:
         seconds = statistics.median(load(server, 1, 1, 20 * MIB) for _ in range(RUNS))
         row(server, "one message of 20 MiB, s", seconds, form="{:.2f}")
 
@@ -97,7 +99,7 @@ def news(server):
     threading.Thread(target=listen, daemon=True).start()
     waits = []
     smtp = smtplib.SMTP("127.0.0.1", server.ports["smtp"])
-    for number in range(50 if SHORT else 300):
+    for number in range(50 if SHORT else 200):
         smtp.sendmail("x@else.example", [server.accounts[1]["address"]], f"Subject: {number}\r\n\r\nx\r\n")
         done = time.monotonic()
         while len(heard) <= number:
@@ -149,7 +151,7 @@ def login(make):
 def pop3(make):
     count = 500 if SHORT else 10_000
     with running(make) as server:
-        load(server, 50, count, 2048)
+        fill(server, count)
         rates = []
         for _ in range(RUNS):
             session = Pop(server)
