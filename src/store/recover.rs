@@ -22,6 +22,28 @@ use std::time::Duration;
 /// Other programs' files in `tmp/` are removed after this.
 const TMP_KEPT: Duration = Duration::from_hours(36);
 
+/// What is counted of a mailbox, row by row as UIDs rise.
+#[derive(Default)]
+struct Tally {
+    count: u32,
+    unseen: u32,
+    first_unseen: Option<u32>,
+    bytes: u64,
+    last: Option<Uid>,
+}
+
+impl Tally {
+    fn add(&mut self, row: &Row) {
+        self.count = self.count.saturating_add(1);
+        if !row.flags.contains(Flags::SEEN) {
+            self.unseen = self.unseen.saturating_add(1);
+            self.first_unseen = self.first_unseen.or(Some(self.count));
+        }
+        self.bytes = self.bytes.saturating_add(row.size);
+        self.last = Some(row.uid);
+    }
+}
+
 /// UIDs of which the index may never have heard that they were there, or that they went: a client may have seen those
 /// that are not there any more. A message that was moved here and moved on may have had no row at all.
 fn unheard_of(lines: &[LogLine], mailbox: &Mailbox, uidnext: Option<Uid>) -> UidSet {
@@ -104,7 +126,7 @@ impl Core {
         let folders = self.folders(mailbox.id)?;
         let there = survey.placed.keys().copied().collect();
         let mut expunged = unheard.difference(&there);
-        let mut rows = Vec::with_capacity(survey.placed.len());
+        let (mut tally, mut changed) = (Tally::default(), Vec::new());
         let mut broken = false;
         for (uid, found) in survey.placed {
             let name = found.parsed();
@@ -112,15 +134,22 @@ impl Core {
                 known.remove(&uid).filter(|row| base(&row.stem(mailbox.validity)) == name.base());
             match same {
                 Some(mut row) => {
+                    let before = row.clone();
                     if row.flags != name.flags {
                         (row.flags, row.modseq) = (name.flags, modseq);
                     }
                     (row.name_flags, row.at) = (name.flags, found.at());
                     row.stem = name.as_ours().is_none().then(|| name.stem().to_vec());
-                    rows.push(row);
+                    tally.add(&row);
+                    if row != before {
+                        changed.push(row);
+                    }
                 }
                 None => match self.row_from_file(&folders, uid, &found, &name, modseq)? {
-                    Some(row) => rows.push(row),
+                    Some(row) => {
+                        tally.add(&row);
+                        changed.push(row);
+                    }
                     None => broken |= self.set_broken_aside(mailbox, &folders, &found)?,
                 },
             }
@@ -132,15 +161,9 @@ impl Core {
         missing.ranges().for_each(|(first, last)| expunged.insert_range(first..=last));
         let next = self.next.edit(mailbox.id)?;
         next.modseq = modseq;
-        let flags = |row: &Row| row.flags.contains(Flags::SEEN);
-        next.count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-        next.unseen = u32::try_from(rows.iter().filter(|row| !flags(row)).count()).unwrap_or(0);
-        next.first_unseen =
-            rows.iter().position(|row| !flags(row)).and_then(|at| u32::try_from(at + 1).ok());
-        next.bytes = rows.iter().map(|row| row.size).sum();
-        let index_uidnext = mailbox.uidnext;
-        let highest = rows.last().and_then(|row| row.uid.next()).unwrap_or(Uid(1));
-        next.uidnext = index_uidnext.max(highest);
+        (next.count, next.unseen) = (tally.count, tally.unseen);
+        (next.first_unseen, next.bytes) = (tally.first_unseen, tally.bytes);
+        next.uidnext = mailbox.uidnext.max(tally.last.and_then(Uid::next).unwrap_or(Uid(1)));
         let folder_row = self.folder_row(
             &Mailbox::clone(self.next.get(mailbox.id).ok_or(StoreError::NoMailbox)?),
             (0, 0),
@@ -150,14 +173,14 @@ impl Core {
             .write(|writer| {
                 writer.clean_mark(None)?;
                 writer.folder(&folder_row)?;
-                writer.messages(id, &rows)?;
+                writer.messages(id, &changed)?;
                 if !missing.is_empty() {
                     writer.remove(id, &missing)?;
                 }
                 writer.expunged(id, &expunged, modseq)
             })
             .map_err(StoreError::from)?;
-        drop(rows);
+        drop(changed);
         self.adopt_all(id, &folders, &survey.foreign)?;
         self.flush();
         Ok(())
