@@ -270,12 +270,13 @@ PARTS = {"rest": at_rest, "syncs": sync_calls, "delivery": deliveries, "idle": i
 CHECKED = ["rest", "syncs", "idle", "many"]
 
 
-def ratio(aim, values):
+def ratio(what, values):
     """How many times better, or worse, than the peer."""
     ours, theirs = values.get(Pillarbox.NAME), values.get(Peer.NAME)
     if not ours or not theirs:
         return "–"
-    return f"{ours / theirs if aim.startswith('≥') else theirs / ours:.2g}"
+    times = ours / theirs if "per second" in what else theirs / ours
+    return f"{times:,.0f}" if times >= 100 else f"{times:.2g}"
 
 
 def main():
@@ -294,7 +295,7 @@ def main():
     print("\n| " + " | ".join(head) + " |\n|" + "---|" * len(head))
     for what, (aim, form, values) in rows.items():
         cells = [what, *(form.format(values[name]) if name in values else "–" for name in names)]
-        cells += [ratio(aim, values)] if len(names) > 1 else []
+        cells += [ratio(what, values)] if len(names) > 1 else []
         print("| " + " | ".join([*cells, aim]) + " |")
     finish()
 
