@@ -3,7 +3,6 @@
 use super::command::{Command, Stop};
 use super::import::{Courier, Options, bring_maildir};
 use super::server::Server;
-use crate::daemon::ImportWay;
 use argh::FromArgs;
 use std::path::PathBuf;
 
@@ -37,19 +36,9 @@ pub struct ImportMaildir {
 impl Command for ImportMaildir {
     fn run(self) -> Result<(), Stop> {
         let server = Server::find(self.config.as_deref(), self.dir.as_deref())?;
-        let options = Options { way: way(self.dry_run, self.again)?, json: self.json };
+        let options = Options::of(self.dry_run, self.again, self.json)?;
         let mut courier = Courier::begin(&server, self.user, options)?;
         bring_maildir(&mut courier, &self.path)?;
         courier.finish()
-    }
-}
-
-/// What two switches together mean.
-pub fn way(dry_run: bool, again: bool) -> Result<ImportWay, Stop> {
-    match (dry_run, again) {
-        (false, false) => Ok(ImportWay::Take),
-        (false, true) => Ok(ImportWay::TakeAgain),
-        (true, false) => Ok(ImportWay::Try),
-        (true, true) => Err(Stop::Usage("--dry-run tells of an import without --again".to_owned())),
     }
 }

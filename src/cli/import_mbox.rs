@@ -2,7 +2,6 @@
 
 use super::command::{Command, Stop};
 use super::import::{Courier, Options, bring_mbox};
-use super::import_maildir::way;
 use super::server::Server;
 use argh::FromArgs;
 use std::path::PathBuf;
@@ -40,7 +39,7 @@ pub struct ImportMbox {
 impl Command for ImportMbox {
     fn run(self) -> Result<(), Stop> {
         let server = Server::find(self.config.as_deref(), self.dir.as_deref())?;
-        let options = Options { way: way(self.dry_run, self.again)?, json: self.json };
+        let options = Options::of(self.dry_run, self.again, self.json)?;
         let mut courier = Courier::begin(&server, self.user, options)?;
         bring_mbox(&mut courier, &self.path, self.mailbox.as_deref())?;
         courier.finish()

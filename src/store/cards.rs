@@ -243,7 +243,7 @@ fn unseal(stored: &[u8], size: u64) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cards, seal, unseal};
+    use super::{Cards, HEAD, seal, unseal};
     use crate::base::AccountId;
     use crate::maildir::Unique;
 
@@ -265,6 +265,9 @@ mod tests {
         cards.write(account, &[(id, 9, b"one".to_vec())]);
         assert_eq!(cards.read(account, id, 9).unwrap(), b"one");
         assert_eq!(cards.read(AccountId(2), id, 9), None);
+        let wanted = [(id, 9), (id, 9), (id, 9)];
+        let read = cards.read_all(account, &wanted, 2 * (HEAD + 3));
+        assert_eq!(read.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false]);
         assert_eq!(cards.read_preview(account, id, 9), None);
         cards.write_previews(account, &[(id, 9, "text".to_owned())]);
         assert_eq!(cards.read_preview(account, id, 9).unwrap(), b"text");

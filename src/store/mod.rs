@@ -2,6 +2,7 @@
 //! answered by a `Ticket`. The files are the truth; everything else here is a copy that may be lost.
 
 mod account;
+mod account_cards;
 mod adopt;
 mod alter;
 mod array;
@@ -41,7 +42,8 @@ mod without_nul;
 
 mod accounts;
 
-pub use account::{Account, Reply, StoredCard, Watching};
+pub use account::{Account, Reply, Watching};
+pub use account_cards::StoredCard;
 pub use accounts::Store;
 pub use array::{Array, Differences, Entry};
 pub use error::StoreError;

@@ -13,13 +13,8 @@ import tempfile
 import time
 
 from front import Front, why_not
-from house import PROGRAM, Box
+from house import PROGRAM, Box, free_ports
 from measure import tree
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 def wait_for(port, first):
@@ -152,7 +147,7 @@ class Peer:
         pathlib.Path(folder).chmod(0o755)
         self.front_folder = pathlib.Path(folder) / "postfix"
         self.front_folder.mkdir()
-        self.ports = {name: free_port() for name in ("imap", "imaps", "pop3")}
+        self.ports = dict(zip(("imap", "imaps", "pop3"), free_ports(3)))
         self.accounts = [{"address": f"{name}@peer.test", "password": "nya4-wmfp-y5np-nr4w"} for name in ("ann", "bob")]
         (self.folder / "dovecot.conf").write_text(DOVECOT.format(folder=self.folder, **self.ports))
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",

@@ -1,12 +1,13 @@
 """A running `pillarbox try` for the tests with other people's programs, their checks, and what an account holds."""
 
-import imaplib
 import atexit
+import imaplib
 import json
 import pathlib
 import re
 import signal
 import smtplib
+import socket
 import ssl
 import subprocess
 import sys
@@ -29,6 +30,14 @@ def finish():
     passed, failed = counts["passed"], counts["failed"]
     print(f"test result: {'ok' if failed == 0 else 'FAILED'}. {passed} passed; {failed} failed; 0 ignored;")
     sys.exit(failed != 0)
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
 
 
 class Box:

@@ -19,7 +19,7 @@ import tempfile
 import time
 
 import front
-from house import CLEAR, PROGRAM, Box, check, finish
+from house import CLEAR, PROGRAM, Box, check, finish, free_ports
 
 BINARY = b"Subject: chunks\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n" \
     b"Content-Transfer-Encoding: binary\r\n\r\n" + bytes(range(256)) * 300 + b"\r\n.\r\n\n.\n\r.\rQUIT"
@@ -183,14 +183,6 @@ def postfix_in_front(box):
             check("a hundred messages come once each", everything and all(sorted(int(body(m)) for m in subject(box.mail(n), "many")) == list(range(100)) for n in (1, 2)), postfix.log()[-3000:])
         finally:
             postfix.stop()
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def behind_a_proxy(folder):

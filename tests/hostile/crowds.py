@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from house import CLEAR, PROGRAM, check
+from house import CLEAR, PROGRAM, check, free_ports
 from strict import Broken, Session
 
 EACH_MAX = 200
@@ -99,14 +99,6 @@ def slow(assault, seconds, count):
             session = Session(box.ports[port], assault.address, tls=secure).login(box.accounts[0])
             check(f"others log in on {port} meanwhile", session.ask("NOOP")[0] == b"OK")
             session.close()
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 class Served:

@@ -15,10 +15,25 @@ use std::io;
 /// How a person wants it.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// What the server does.
-    pub way: ImportWay,
+    way: ImportWay,
     /// The summary is a line of JSON.
-    pub json: bool,
+    json: bool,
+}
+
+impl Options {
+    /// Of the switches of a command.
+    pub fn of(dry_run: bool, again: bool, json: bool) -> Result<Self, Stop> {
+        let way = match (dry_run, again) {
+            (false, false) => ImportWay::Take,
+            (false, true) => ImportWay::TakeAgain,
+            (true, false) => ImportWay::Try,
+            (true, true) => {
+                let text = "--dry-run tells of an import without --again";
+                return Err(Stop::Usage(text.to_owned()));
+            }
+        };
+        Ok(Self { way, json })
+    }
 }
 
 /// The command's end of an import.
