@@ -8,7 +8,7 @@ use super::envelope::Envelope;
 use super::message_id::message_ids;
 use super::part::{Disposition, Parameter, Part, PartKind};
 use super::text::Text;
-use super::wire::{Reader, Writer};
+use super::wire::{Reader, Texts, Writer};
 use crate::base::{Cursor, Timestamp};
 use std::ops::Range;
 
@@ -47,16 +47,7 @@ impl Card {
         let envelope = read_envelope(&mut from)?;
         let size = from.number()?;
         let lines = from.number()?;
-        let sent = match from.byte()? {
-            0 => None,
-            1 => Some(Date {
-                at: Timestamp::from_seconds(from.signed()?),
-                zone_minutes: i16::try_from(from.signed()?)
-                    .ok()
-                    .filter(|zone| zone.abs() < 1440)?,
-            }),
-            _ => return None,
-        };
+        let sent = read_date(&mut from).ok()?;
         let from_envelope = || first_id(&envelope);
         let message_id = read_same_or(&mut from, from_envelope).ok()?;
         let thread_root = read_same_or(&mut from, || message_id.clone()).ok()?;
@@ -80,8 +71,27 @@ impl Envelope {
     }
 }
 
+impl Part {
+    /// Reads the structure of a stored card, and keeps nothing of what stands before it. `None` if the card is of
+    /// another version or broken there.
+    pub fn decode(card: &[u8]) -> Option<Self> {
+        let mut from = open(card)?;
+        from.texts = Texts::Passed;
+        read_envelope(&mut from)?;
+        let size = from.number()?;
+        from.number()?;
+        read_date(&mut from).ok()?;
+        for _ in ["Message-ID", "the thread's"] {
+            read_same_or(&mut from, || Some(Text::default())).ok()?;
+        }
+        from.texts = Texts::Kept;
+        let structure = read_part(&mut from, &(0..size), 0)?;
+        from.cursor.is_empty().then_some(structure)
+    }
+}
+
 fn open(bytes: &[u8]) -> Option<Reader<'_>> {
-    let mut from = Reader { cursor: Cursor::new(bytes) };
+    let mut from = Reader { cursor: Cursor::new(bytes), texts: Texts::Kept };
     (bytes.len() <= CARD_LEN_MAX && from.byte()? == VERSION).then_some(from)
 }
 
@@ -115,6 +125,19 @@ fn read_same_or(
 }
 
 struct Broken;
+
+fn read_date(from: &mut Reader) -> Result<Option<Date>, Broken> {
+    let date = |from: &mut Reader| {
+        let at = Timestamp::from_seconds(from.signed()?);
+        let zone_minutes = i16::try_from(from.signed()?).ok()?;
+        (zone_minutes.abs() < 1440).then_some(Date { at, zone_minutes })
+    };
+    match from.byte() {
+        Some(0) => Ok(None),
+        Some(1) => date(from).map(Some).ok_or(Broken),
+        Some(_) | None => Err(Broken),
+    }
+}
 
 /// A byte whose bits say which of the optional fields follow, in order.
 fn write_optional(to: &mut Writer, fields: &[&Option<Text>]) {
@@ -326,7 +349,7 @@ fn read_part(from: &mut Reader, within: &Range<u64>, depth: usize) -> Option<Par
 #[cfg(test)]
 mod tests {
     use super::super::scan::Scanner;
-    use super::{Card, Envelope};
+    use super::{Card, Envelope, Part};
 
     const MESSAGE: &[u8] = b"Date: Fri, 21 Nov 1997 09:55:06 -0600\r\nFrom: \"Anna A.\" <anna@example.org>\r\nTo: Group: b@example.net, <@x:c@example.net>;\r\nSubject: Lunch\r\nMessage-ID: <1@example.org>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=\"--x\"\r\n\r\n----x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\ntext\r\n----x\r\nContent-Type: message/rfc822\r\nContent-Disposition: attachment; filename=m.eml\r\n\r\nSubject: in\r\n\r\nx\r\n----x--\r\n";
 
@@ -336,6 +359,7 @@ mod tests {
         let stored = card.encode();
         assert!(stored.len() < 400, "{}", stored.len());
         assert_eq!(Envelope::decode(&stored).as_ref(), Some(&card.envelope));
+        assert_eq!(Part::decode(&stored).as_ref(), Some(&card.structure));
         assert_eq!(Card::decode(&stored), Some(card));
     }
 
@@ -344,6 +368,7 @@ mod tests {
         let stored = Scanner::scan(MESSAGE).encode();
         for len in 0..stored.len() {
             assert_eq!(Card::decode(&stored[..len]), None);
+            assert_eq!(Part::decode(&stored[..len]), None);
         }
         for at in 0..stored.len() {
             for value in [0, 1, 0x0a, 0x7f, 0x80, 0xff, stored[at] ^ 1, stored[at].wrapping_add(1)]

@@ -98,6 +98,15 @@ impl Writer {
 
 pub(super) struct Reader<'a> {
     pub(super) cursor: Cursor<'a>,
+    pub(super) texts: Texts,
+}
+
+/// Are texts wanted?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Texts {
+    Kept,
+    /// They are stepped over, unchecked, and read as empty ones.
+    Passed,
 }
 
 impl Reader<'_> {
@@ -135,6 +144,9 @@ impl Reader<'_> {
             return WORDS.get(tag >> 1).copied().map(Text::word);
         }
         let bytes = self.cursor.take(tag >> 1)?;
+        if self.texts == Texts::Passed {
+            return Some(Text::default());
+        }
         // A text goes to clients as it is: it must not be able to end a line of the protocol.
         let clean = bytes.is_ascii() && !bytes.iter().any(|b| matches!(b, 0 | b'\r' | b'\n'));
         clean.then(|| Text::from(bytes))

@@ -33,13 +33,15 @@ pub struct Stem {
 }
 
 const INFO: &[u8] = b":2,";
+/// Stands where other programs have the name of their machine.
+const HOST: &str = "pillarbox";
 
 impl Stem {
     /// The text of the stem.
     pub fn text(&self) -> Vec<u8> {
         let Self { seconds, unique, size, uid, validity, .. } = self;
         let mut text =
-            format!("{seconds}.x{}.pillarbox,S={size},P={uid}.{}", unique.hex(), validity.base36());
+            format!("{seconds}.x{}.{HOST},S={size},P={uid}.{}", unique.hex(), validity.base36());
         push_zone(&mut text, self.zone);
         if self.nul {
             text.push_str(",B");
@@ -135,9 +137,20 @@ impl FileName {
 
     /// The UNIQUE of a base that this program has made.
     pub fn own_unique(&self) -> Option<Unique> {
-        let mut parts = self.base().splitn(3, |&b| b == b'.');
-        let (_, unique, _host) = (parts.next()?, parts.next()?, parts.next()?);
+        let (_, unique, _host) = self.base_parts()?;
         Unique::from_hex(std::str::from_utf8(unique).ok()?.strip_prefix('x')?)
+    }
+
+    /// Is it the name of the message that this program made of these, wherever it is now?
+    pub fn is_ours_of(&self, seconds: i64, unique: Unique) -> bool {
+        self.base_parts().is_some_and(|(_, _, host)| host == HOST.as_bytes())
+            && (self.own_unique(), self.seconds()) == (Some(unique), Some(seconds))
+    }
+
+    /// Seconds, UNIQUE and host, where there are three.
+    fn base_parts(&self) -> Option<(&[u8], &[u8], &[u8])> {
+        let mut parts = self.base().splitn(3, |&b| b == b'.');
+        Some((parts.next()?, parts.next()?, parts.next()?))
     }
 
     /// INTERNALDATE by the name: the digits that it begins with.

@@ -6,7 +6,7 @@ use super::mailbox::Mailbox;
 use super::row::Row;
 use super::text::Text;
 use super::without_nul;
-use crate::mail::{Card, Envelope, Scanner, preview_parts};
+use crate::mail::{Card, Envelope, Part, Scanner, preview_parts};
 use crate::maildir::Unique;
 use std::ops::ControlFlow;
 
@@ -92,6 +92,11 @@ impl StoredCard {
     /// The envelope alone, which takes less; the same.
     pub fn envelope(&self) -> Option<Envelope> {
         Envelope::decode(&self.0)
+    }
+
+    /// The structure alone; the same.
+    pub fn structure(&self) -> Option<Part> {
+        Part::decode(&self.0)
     }
 }
 

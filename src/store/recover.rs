@@ -11,9 +11,7 @@ use super::mailbox::Mailbox;
 use super::row::Row;
 use super::survey::{Found, Survey};
 use super::text::Lines;
-use crate::maildir::{
-    Dir, FileName, Flags, Kind, LogLine, MailboxId, ModSeq, Uid, UidSet, Unique, base,
-};
+use crate::maildir::{Dir, FileName, Flags, Kind, LogLine, MailboxId, ModSeq, Uid, UidSet, Unique};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
@@ -130,8 +128,7 @@ impl Core {
         let mut broken = false;
         for (uid, found) in survey.placed {
             let name = found.parsed();
-            let same =
-                known.remove(&uid).filter(|row| base(&row.stem(mailbox.validity)) == name.base());
+            let same = known.remove(&uid).filter(|row| row.is_named(&name));
             match same {
                 Some(mut row) => {
                     let before = row.clone();

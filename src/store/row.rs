@@ -1,6 +1,8 @@
 //! What the index keeps of a message beside its flags: enough to find its file and to answer without opening it.
 
-use crate::maildir::{FileName, Flags, MailboxId, ModSeq, Stem, Uid, UidValidity, Unique, in_cur};
+use crate::maildir::{
+    FileName, Flags, MailboxId, ModSeq, Stem, Uid, UidValidity, Unique, base, in_cur,
+};
 
 /// A message as the index knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +63,14 @@ impl Row {
             }
             .text()
         })
+    }
+
+    /// Is this a name of its file, whatever place and flags it has?
+    pub fn is_named(&self, name: &FileName) -> bool {
+        match &self.stem {
+            Some(stem) => base(stem) == name.base(),
+            None => name.is_ours_of(self.date, self.email_id),
+        }
     }
 
     /// Bytes of the file, by its name; differs from `size` where another program ended lines by LF alone.

@@ -111,9 +111,7 @@ impl Survey {
             }
         }
         let impostors: Vec<Uid> = (self.placed.iter())
-            .filter(|(uid, found)| {
-                rows.get(uid).is_some_and(|row| base(&row.stem(validity)) != base(&found.name))
-            })
+            .filter(|(uid, found)| rows.get(uid).is_some_and(|row| !row.is_named(&found.parsed())))
             .map(|(&uid, _)| uid)
             .collect();
         rest.extend(impostors.iter().filter_map(|uid| self.placed.remove(uid)));

@@ -2,6 +2,8 @@
 //! and are read as if every line ended by CRLF.
 
 use super::error::StoreError;
+use rustix::buffer::spare_capacity;
+use rustix::io::pread;
 use std::fs::File;
 use std::io;
 use std::ops::{ControlFlow, Range};
@@ -27,11 +29,12 @@ pub(super) struct Reader {
     raw: Vec<u8>,
     cooked: Vec<u8>,
     last: u8,
+    ended: bool,
 }
 
 impl Reader {
     pub fn new(file: File, lines: Lines) -> Self {
-        Self { file, lines, at: 0, raw: vec![0; PIECE], cooked: Vec::new(), last: 0 }
+        Self { file, lines, at: 0, raw: Vec::new(), cooked: Vec::new(), last: 0, ended: false }
     }
 
     /// Bytes of the file read so far.
@@ -40,17 +43,14 @@ impl Reader {
     }
 
     pub fn next_piece(&mut self) -> io::Result<Option<&[u8]>> {
-        self.raw.resize(PIECE, 0);
-        let mut filled = 0;
-        while let Some(rest) = self.raw.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.file.read_at(rest, self.at + filled as u64)? {
-                0 => break,
-                count => filled += count,
-            }
+        self.raw.clear();
+        self.raw.reserve(PIECE);
+        while !self.ended && self.raw.len() < PIECE {
+            let count = pread(&self.file, spare_capacity(&mut self.raw), self.at)?;
+            self.ended = count == 0;
+            self.at += count as u64;
         }
-        self.raw.truncate(filled);
-        self.at += filled as u64;
-        if filled == 0 {
+        if self.raw.is_empty() {
             return Ok(None);
         }
         if self.lines == Lines::AsTheyAre {

@@ -14,19 +14,30 @@ use crate::imap::selected::Selected;
 use crate::imap::structure::{Form, write_envelope, write_structure};
 use crate::imap::writer::Writer;
 use crate::mail::header::{HEADER_LEN_MAX, select};
-use crate::mail::{Card, Date, Envelope, SectionPart};
+use crate::mail::{Card, Date, Envelope, Part, SectionPart};
 use crate::maildir::{UidSet, Unique};
 use crate::store::{Account, Entry, Mailbox, Row, StoreError, StoredCard, Text};
 use std::ops::Range;
 
-/// What must be looked up to answer; each includes those before it.
+/// What must be looked up to answer; each includes those before it, but that a structure does not include the envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Depth {
     Memory,
     Row,
     Envelope,
+    Structure,
     Card,
     Text,
+}
+
+impl Depth {
+    /// What includes both.
+    fn with(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Envelope, Self::Structure) | (Self::Structure, Self::Envelope) => Self::Card,
+            _ => self.max(other),
+        }
+    }
 }
 
 /// Whether what is asked for depends on the bytes of the message.
@@ -56,10 +67,10 @@ impl Need {
             Item::InternalDate | Item::Size => Depth::Row,
             Item::EmailId | Item::ThreadId | Item::SaveDate | Item::Preview(_) => Depth::Row,
             Item::Envelope => Depth::Envelope,
-            Item::Body | Item::BodyStructure => Depth::Card,
+            Item::Body | Item::BodyStructure => Depth::Structure,
             Item::Section(_) | Item::Binary(_) | Item::BinarySize(_) => Depth::Text,
         };
-        let depth = items.iter().map(depth).max().unwrap_or(Depth::Memory);
+        let depth = items.iter().map(depth).fold(Depth::Memory, Depth::with);
         let bytes = |item: &Item| {
             matches!(item, Item::Size | Item::Body | Item::BodyStructure | Item::Section(_))
         };
@@ -104,12 +115,33 @@ pub struct Message<'a> {
 /// What has been looked up.
 struct Found {
     row: Option<Row>,
-    /// Where it is asked for without the rest of the card.
-    envelope: Option<Envelope>,
-    card: Option<Card>,
+    card: OfCard,
     text: Option<Text>,
     /// The message in a form without NULs, and its card, where it has some and they would be shown.
     without_nul: Option<(Text, Card)>,
+}
+
+/// As much of a card as is asked for.
+enum OfCard {
+    Nothing,
+    Envelope(Envelope),
+    Structure(Part),
+    Whole(Card),
+}
+
+impl OfCard {
+    fn read(stored: &StoredCard, depth: Depth) -> Option<Self> {
+        match depth {
+            Depth::Memory | Depth::Row => Some(Self::Nothing),
+            Depth::Envelope => stored.envelope().map(Self::Envelope),
+            Depth::Structure => stored.structure().map(Self::Structure),
+            Depth::Card | Depth::Text => stored.card().map(Self::Whole),
+        }
+    }
+
+    fn whole(&self) -> Option<&Card> {
+        if let Self::Whole(card) = self { Some(card) } else { None }
+    }
 }
 
 impl Found {
@@ -119,11 +151,21 @@ impl Found {
     }
 
     fn envelope(&self) -> Option<&Envelope> {
-        self.envelope.as_ref().or(self.shown_card().map(|card| &card.envelope))
+        match &self.card {
+            OfCard::Envelope(envelope) => Some(envelope),
+            _ => self.shown_card().map(|card| &card.envelope),
+        }
+    }
+
+    fn structure(&self) -> Option<&Part> {
+        match &self.card {
+            OfCard::Structure(structure) => Some(structure),
+            _ => self.shown_card().map(|card| &card.structure),
+        }
     }
 
     fn shown_card(&self) -> Option<&Card> {
-        self.without_nul.as_ref().map(|(_, card)| card).or(self.card.as_ref())
+        self.without_nul.as_ref().map(|(_, card)| card).or(self.card.whole())
     }
 
     fn shown_text(&self) -> Option<&Text> {
@@ -132,7 +174,7 @@ impl Found {
 
     /// A part as it is.
     fn binary(&self, number: &[u32]) -> Result<Option<Binary<'_>>, Fault> {
-        match (&self.text, &self.card) {
+        match (&self.text, self.card.whole()) {
             (Some(text), Some(card)) => Binary::find(text, card, number),
             _ => Err(StoreError::NoMessage.into()),
         }
@@ -182,20 +224,19 @@ impl Message<'_> {
             Some(row) if depth >= Depth::Text => Some(self.account.open(self.mailbox, row)?),
             Some(_) | None => None,
         };
-        let envelope = stored.as_ref().filter(|_| depth == Depth::Envelope);
-        let envelope = envelope.and_then(StoredCard::envelope);
         let card = match &row {
-            Some(row) if depth >= Depth::Envelope && envelope.is_none() => {
-                let at_hand = stored.and_then(|stored| stored.card());
-                Some(at_hand.map_or_else(|| self.account.card(self.mailbox, row), Ok)?)
+            Some(row) if depth >= Depth::Envelope => {
+                let at_hand = stored.and_then(|stored| OfCard::read(&stored, depth));
+                let make = || self.account.card(self.mailbox, row).map(OfCard::Whole);
+                at_hand.map_or_else(make, Ok)?
             }
-            Some(_) | None => None,
+            Some(_) | None => OfCard::Nothing,
         };
-        let without_nul = match (&text, &card) {
+        let without_nul = match (&text, card.whole()) {
             (Some(text), Some(card)) if nul => Some(self.account.without_nul(text, card)?),
             _ => None,
         };
-        Ok(Found { row, envelope, card, text, without_nul })
+        Ok(Found { row, card, text, without_nul })
     }
 
     fn item(&mut self, out: &mut Writer, item: &Item, found: &Found) -> Result<Written, Fault> {
@@ -237,13 +278,15 @@ impl Message<'_> {
                 out.text("ENVELOPE ");
                 write_envelope(out, envelope);
             }
-            (Item::Body, _, Some(card), _) => {
+            (Item::Body, ..) => {
+                let structure = found.structure().ok_or(StoreError::NoMessage)?;
                 out.text("BODY ");
-                write_structure(out, &card.structure, Form::Body);
+                write_structure(out, structure, Form::Body);
             }
-            (Item::BodyStructure, _, Some(card), _) => {
+            (Item::BodyStructure, ..) => {
+                let structure = found.structure().ok_or(StoreError::NoMessage)?;
                 out.text("BODYSTRUCTURE ");
-                write_structure(out, &card.structure, Form::BodyStructure);
+                write_structure(out, structure, Form::BodyStructure);
             }
             (Item::Section(section), _, Some(card), Some(text)) => {
                 section.write_label(out);
