@@ -126,7 +126,7 @@ enum OfCard {
     Nothing,
     Envelope(Envelope),
     Structure(Part),
-    Whole(Card),
+    Whole(Box<Card>),
 }
 
 impl OfCard {
@@ -135,7 +135,7 @@ impl OfCard {
             Depth::Memory | Depth::Row => Some(Self::Nothing),
             Depth::Envelope => stored.envelope().map(Self::Envelope),
             Depth::Structure => stored.structure().map(Self::Structure),
-            Depth::Card | Depth::Text => stored.card().map(Self::Whole),
+            Depth::Card | Depth::Text => stored.card().map(Box::new).map(Self::Whole),
         }
     }
 
@@ -227,7 +227,7 @@ impl Message<'_> {
         let card = match &row {
             Some(row) if depth >= Depth::Envelope => {
                 let at_hand = stored.and_then(|stored| OfCard::read(&stored, depth));
-                let make = || self.account.card(self.mailbox, row).map(OfCard::Whole);
+                let make = || self.account.card(self.mailbox, row).map(Box::new).map(OfCard::Whole);
                 at_hand.map_or_else(make, Ok)?
             }
             Some(_) | None => OfCard::Nothing,
