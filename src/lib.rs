@@ -5,6 +5,8 @@
 /// Floor 1: what every other floor stands on.
 pub mod base;
 
+/// Floor 2: what DNS says: names, records, what is known and what is missing.
+pub mod dns;
 /// Floor 2: what mail is made of: addresses, header fields, dates, MIME structure, and the card of a message.
 pub mod mail;
 /// Floor 2: a Maildir on the disk: names, the account's texts, the change log.
