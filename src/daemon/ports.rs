@@ -10,7 +10,7 @@ use crate::base::{ClearText, Machine, Quoted, StartTls};
 use crate::config::Endpoint;
 use crate::imap;
 use crate::mail::Domain;
-use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream, Trust};
+use crate::net::{self, Acceptor, Admission, Crowd, DriveError, End, Stream, Trust};
 use crate::pop3;
 use crate::registry::Registry;
 use crate::service::{Access, Collect, Logins, Receive};
@@ -355,7 +355,7 @@ async fn converse(
         }
         answer
     };
-    net::drive(machine, stream, Some(&house.plan.tls), &place.news, answer).await
+    net::drive(machine, stream, End::Server(&house.plan.tls), &place.news, answer).await
 }
 
 async fn read_mail(
@@ -384,7 +384,7 @@ async fn read_mail(
         }
         answer
     };
-    net::drive(machine, stream, Some(&house.plan.tls), &place.news, answer).await
+    net::drive(machine, stream, End::Server(&house.plan.tls), &place.news, answer).await
 }
 
 async fn collect(
@@ -412,7 +412,7 @@ async fn collect(
         }
         answer
     };
-    net::drive(machine, stream, Some(&house.plan.tls), &place.news, answer).await
+    net::drive(machine, stream, End::Server(&house.plan.tls), &place.news, answer).await
 }
 
 /// The handshake, where it comes first.
@@ -425,7 +425,7 @@ async fn greet<M: Machine>(
     if !port.is_secure() {
         return Ok((machine, stream));
     }
-    let (stream, facts) = net::secure(stream, Some(&house.plan.tls)).await?;
+    let (stream, facts) = net::secure(stream, End::Server(&house.plan.tls)).await?;
     machine.secured(facts);
     Ok((machine, stream))
 }

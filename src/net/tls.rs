@@ -1,5 +1,4 @@
-//! TLS for everything that accepts (TLS 1.2 and 1.3), and a self-signed certificate for `try`. The only file that names
-//! async-openssl's handshake; RFC 9266 for the exporter.
+//! TLS for everything that accepts (TLS 1.2 and 1.3), and a self-signed certificate for `try`. RFC 9266 for the exporter.
 
 use super::stream::Stream;
 use crate::base::TlsFacts;
@@ -84,7 +83,8 @@ impl Acceptor {
     }
 }
 
-fn facts(ssl: &SslRef) -> TlsFacts {
+/// What is known of a session after its handshake.
+pub(super) fn facts(ssl: &SslRef) -> TlsFacts {
     let mut binding = vec![0; 32];
     let exported = ssl.version2() == Some(SslVersion::TLS1_3)
         && ssl.export_keying_material(&mut binding, "EXPORTER-Channel-Binding", Some(&[])).is_ok();
@@ -93,6 +93,7 @@ fn facts(ssl: &SslRef) -> TlsFacts {
         cipher: ssl.current_cipher().map_or("", |cipher| cipher.name()).to_owned(),
         server_name: ssl.servername(NameType::HOST_NAME).map(str::to_owned),
         exporter: exported.then_some(binding),
+        peer: None,
     }
 }
 

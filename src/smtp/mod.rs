@@ -3,6 +3,7 @@
 
 mod ask;
 mod chunk;
+pub mod client;
 mod command;
 mod data;
 mod extension;
@@ -19,7 +20,7 @@ mod transaction;
 
 pub use ask::{Answer, Ask, News};
 pub use limits::Limits;
-pub use parameter::{Body, Letters, MailParameters};
+pub use parameter::MailParameters;
 pub use path::ForwardPath;
 pub use reply::{Enhanced, Reply};
 pub use server::Server;
