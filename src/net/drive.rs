@@ -2,7 +2,7 @@
 //! does not read, or that sends without end, costs one buffer; and others have their turn after each piece that it sends
 //! or reads, however fast it is.
 
-use super::clock::now;
+use super::clock::{now, within};
 use super::stream::Stream;
 use super::tls::{Acceptor, TlsError};
 use super::wire::Wire;
@@ -121,14 +121,6 @@ pub async fn secure(
         (Stream::Tls(_), _) => Err(DriveError::Tls(TlsError::Twice)),
         (Stream::Clear(_), None) => Err(DriveError::Cannot("there is no certificate here")),
     }
-}
-
-async fn within<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {
-    future::or(async { Some(work.await) }, async {
-        Timer::after(most).await;
-        None
-    })
-    .await
 }
 
 /// Waits for bytes, news or a time. A connection that rests gives its memory back meanwhile.
