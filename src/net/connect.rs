@@ -1,6 +1,6 @@
 //! A connection to another server.
 
-use super::drive::within;
+use super::clock::within;
 use super::stream::Stream;
 use smol::net::TcpStream;
 use smol::net::unix::UnixStream;

@@ -2,7 +2,7 @@
 //! does not read, or that sends without end, costs one buffer; and others have their turn after each piece that it sends
 //! or reads, however fast it is.
 
-use super::clock::now;
+use super::clock::{now, within};
 use super::connector::Connector;
 use super::stream::Stream;
 use super::tls::{Acceptor, TlsError};
@@ -131,15 +131,6 @@ pub async fn secure(stream: Stream, end: End<'_>) -> Result<(Stream, TlsFacts), 
         }
     };
     within(HANDSHAKE_WAIT, shaken).await.ok_or(DriveError::Slow)?.map_err(DriveError::Tls)
-}
-
-/// What comes of `work`, if it does so in time.
-pub(super) async fn within<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {
-    future::or(async { Some(work.await) }, async {
-        Timer::after(most).await;
-        None
-    })
-    .await
 }
 
 /// Waits for bytes, news or a time. A connection that rests gives its memory back meanwhile.
