@@ -90,15 +90,17 @@ fn what_is_finished_stays_with_all_that_was_done_since() {
         second = queue(&spool, &["d@else.example"], b"\r\n", b"");
         assert!(first.id < second.id, "two in one microsecond");
         let mut changed = first.clone();
-        spool.settle(&mut changed, &[(1, State::Delivered), (2, State::Delayed)]).unwrap();
+        changed.set(1, State::Delivered);
+        changed.set(2, State::Delayed);
+        spool.settle(&changed, &[1, 2]).unwrap();
         let tried = Try {
             at: Timestamp::from_seconds(1_700_000_300),
             recipients: vec![0, 2],
             host: Some("mx.else.example".into()),
             result: "451 4.3.0 not now".into(),
         };
-        spool.note(&mut changed, &tried).unwrap();
-        spool.set_hold(&mut changed, Hold::ByHand).unwrap();
+        spool.note(&changed.id, &tried).unwrap();
+        spool.set_hold(&changed.id, Hold::ByHand).unwrap();
         assert_eq!((mode(&folder.0.join("queue")), mode(&folder.file(&first))), (0o700, 0o600));
     }
     let Opened { spool, mut queued } = folder.open();
@@ -116,7 +118,9 @@ fn what_is_finished_stays_with_all_that_was_done_since() {
     assert_eq!(spool.history(found).unwrap().len(), 1);
     assert_eq!(text_of(&spool, found), ["X: y\r\n", &text].concat().as_bytes());
     assert_eq!(found.size(), text.len() as u64 + 6);
-    spool.settle(found, &[(0, State::Delivered), (2, State::Failed)]).unwrap();
+    found.set(0, State::Delivered);
+    found.set(2, State::Failed);
+    spool.settle(found, &[0, 2]).unwrap();
     spool.remove(&second.id).unwrap();
     assert!(folder.open().queued.is_empty());
     assert!(matches!(spool.outgoing(&first), Err(SpoolError::Gone)));

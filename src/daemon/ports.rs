@@ -13,7 +13,7 @@ use crate::mail::Domain;
 use crate::net::{self, Acceptor, Admission, Crowd, DriveError, End, Stream, Trust};
 use crate::pop3;
 use crate::registry::Registry;
-use crate::service::{Access, Collect, Logins, Receive};
+use crate::service::{Access, Collect, Logins, Receive, Relay};
 use crate::smtp::{self, Limits, Role, Server, Setup};
 use crate::store::Store;
 use async_signal::{Signal, Signals};
@@ -44,6 +44,8 @@ pub struct Plan {
     pub control: Control,
     /// Addresses that may do what others may not.
     pub trust: Trust,
+    /// What brings mail to other servers; `None`: nothing leaves this machine.
+    pub relay: Option<Arc<Relay>>,
 }
 
 /// Most connections in all and from one address. A household of phones, each with a connection a folder, is one address.
@@ -145,6 +147,9 @@ async fn run(
     }
     listening.push(executor.spawn(back_up_daily(house.registry.clone())));
     listening.push(executor.spawn(clear_removed_daily(house.store.clone())));
+    if let Some(relay) = house.plan.relay.clone() {
+        listening.push(executor.spawn(relay.run(executor.clone())));
+    }
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
         listening.push(executor.spawn(async move {
@@ -181,7 +186,13 @@ async fn run(
         house.pop3.tell_and_wait(pop3::News::Shutdown, STOP_WAIT),
         talks.tell_and_wait((), STOP_WAIT),
     );
-    let ((smtp, imap), (pop3, _)) = future::zip(told, others).await;
+    let leaving = async {
+        if let Some(relay) = &house.plan.relay {
+            relay.stop(STOP_WAIT).await;
+        }
+    };
+    let (((smtp, imap), (pop3, _)), ()) =
+        future::zip(future::zip(told, others), leaving).await;
     let left = smtp + imap + pop3;
     if left > 0 {
         log::warn!(
@@ -345,6 +356,7 @@ async fn converse(
         house.registry.clone(),
         house.plan.host.clone(),
         house.logins.clone(),
+        house.plan.relay.clone(),
         peer,
     );
     let answer = async |ask| {

@@ -27,11 +27,14 @@ impl fmt::Debug for Connector {
 impl Connector {
     /// With the authorities of this machine.
     pub fn new() -> Result<Self, TlsError> {
-        let mut builder = SslContext::builder(SslMethod::tls_client())?;
-        builder.set_default_verify_paths()?;
-        builder.set_verify(SslVerifyMode::NONE);
-        builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
-        Ok(Self { context: builder.build() })
+        let made = || {
+            let mut builder = SslContext::builder(SslMethod::tls_client())?;
+            builder.set_default_verify_paths()?;
+            builder.set_verify(SslVerifyMode::NONE);
+            builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+            Ok(builder.build())
+        };
+        made().map(|context| Self { context }).map_err(TlsError::Authorities)
     }
 
     /// Does the handshake with the server of that name; the caller limits its time.

@@ -33,6 +33,8 @@ impl fmt::Debug for Acceptor {
 pub enum TlsError {
     /// The certificate or key cannot be used: ours to mend.
     Certificate(ErrorStack),
+    /// The authorities of this machine cannot be read: ours to mend.
+    Authorities(ErrorStack),
     /// The peer's handshake failed.
     Handshake(ssl::Error),
     /// STARTTLS on a connection that is TLS already: a fault of ours.
@@ -43,11 +45,16 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate(error) => write!(f, "certificate or key unusable: {error}"),
+            Self::Authorities(error) => {
+                write!(f, "the certificates of this machine's authorities cannot be read: {error}")
+            }
             Self::Handshake(error) => write!(f, "TLS handshake failed: {error}"),
             Self::Twice => f.write_str("TLS within TLS"),
         }
     }
 }
+
+impl std::error::Error for TlsError {}
 
 impl From<ErrorStack> for TlsError {
     fn from(error: ErrorStack) -> Self {

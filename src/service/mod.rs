@@ -4,12 +4,16 @@
 mod access;
 mod collect;
 mod delivery;
+mod fresh_id;
 mod import;
 mod login;
+mod owners;
 mod receive;
+mod relay;
 
 pub use access::Access;
 pub use collect::Collect;
 pub use import::{BATCH_MAX, Import, Marks, Outcome, Way};
 pub use login::{LoginRefused, Logins};
 pub use receive::Receive;
+pub use relay::{Listed, Relay};

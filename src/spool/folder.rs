@@ -2,7 +2,7 @@
 //! change that must not be undone is synced before anybody is told; those who sync the folder at the same time share it.
 
 use super::draft::Draft;
-use super::envelope::{Envelope, State};
+use super::envelope::Envelope;
 use super::error::SpoolError;
 use super::history::Try;
 use super::layout::{HEAD_LEN, Layout, STAGE_AT, Stage};
@@ -117,20 +117,16 @@ impl Spool {
         }
     }
 
-    /// Says how far recipients are. Safe on the disk when this returns; a message of which nothing is left goes. Blocks.
-    pub fn settle(&self, queued: &mut Queued, states: &[(usize, State)]) -> Result<(), SpoolError> {
-        for &(place, state) in states {
-            queued.set(place, state);
-        }
+    /// Writes how far these recipients are, as `queued` says. Safe on the disk when this returns; a message of which nothing
+    /// is left goes. Blocks.
+    pub fn settle(&self, queued: &Queued, places: &[usize]) -> Result<(), SpoolError> {
         if queued.is_done() {
             return self.remove(&queued.id);
         }
         let failed = SpoolError::io("note how far a message is");
         let file = OpenOptions::new().write(true).open(self.file(&queued.id)).map_err(&failed)?;
-        for &(place, state) in states {
-            if let Some(&at) = queued.places.get(place) {
-                file.write_all_at(state.text().as_bytes(), at).map_err(&failed)?;
-            }
+        for (recipient, at) in places.iter().filter_map(|&place| queued.place(place)) {
+            file.write_all_at(recipient.state.text().as_bytes(), at).map_err(&failed)?;
         }
         file.sync_data().map_err(&failed)
     }
@@ -153,21 +149,18 @@ impl Spool {
     }
 
     /// Adds what was tried to a message's history. Not synced. Blocks.
-    pub fn note(&self, queued: &mut Queued, tried: &Try) -> Result<(), SpoolError> {
-        queued.remember(tried);
-        let file = OpenOptions::new().append(true).open(self.file(&queued.id));
+    pub fn note(&self, id: &MessageId, tried: &Try) -> Result<(), SpoolError> {
+        let file = OpenOptions::new().append(true).open(self.file(id));
         file.and_then(|mut file| file.write_all(tried.text().as_bytes()))
             .map_err(SpoolError::io("note a try"))
     }
 
-    /// Holds a message, or lets it go. Blocks.
-    pub fn set_hold(&self, queued: &mut Queued, hold: Hold) -> Result<(), SpoolError> {
+    /// Holds a message, or lets it go. Safe on the disk when this returns. Blocks.
+    pub fn set_hold(&self, id: &MessageId, hold: Hold) -> Result<(), SpoolError> {
         let failed = SpoolError::io("hold a message");
-        let file = OpenOptions::new().write(true).open(self.file(&queued.id)).map_err(&failed)?;
+        let file = OpenOptions::new().write(true).open(self.file(id)).map_err(&failed)?;
         file.write_all_at(&[Stage::Whole(hold).letter()], STAGE_AT).map_err(&failed)?;
-        file.sync_data().map_err(&failed)?;
-        queued.hold = hold;
-        Ok(())
+        file.sync_data().map_err(&failed)
     }
 
     /// The text of a message. Blocks.

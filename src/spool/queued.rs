@@ -1,6 +1,6 @@
 //! A message in the queue as memory holds it: its envelope, and what was tried last. The text stays on the disk.
 
-use super::envelope::{Envelope, State};
+use super::envelope::{Envelope, Recipient, State};
 use super::history::Try;
 use super::layout::{Bytes, Layout};
 use crate::base::Timestamp;
@@ -103,7 +103,8 @@ impl Queued {
         self.open_recipients().next().is_none()
     }
 
-    pub(super) fn remember(&mut self, tried: &Try) {
+    /// Remembers what was tried last.
+    pub fn remember(&mut self, tried: &Try) {
         for &place in &tried.recipients {
             if let Some(last) = self.last.get_mut(place) {
                 *last = Some(tried.clone());
@@ -111,7 +112,13 @@ impl Queued {
         }
     }
 
-    pub(super) fn set(&mut self, place: usize, state: State) {
+    /// A recipient, and where in the file its state is.
+    pub(super) fn place(&self, place: usize) -> Option<(&Recipient, u64)> {
+        self.envelope.recipients.get(place).zip(self.places.get(place).copied())
+    }
+
+    /// A recipient has come so far.
+    pub fn set(&mut self, place: usize, state: State) {
         if let Some(recipient) = self.envelope.recipients.get_mut(place) {
             recipient.state = state;
         }

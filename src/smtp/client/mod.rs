@@ -11,6 +11,6 @@ mod standing;
 
 pub use ask::{Answer, Ask, Failure, News};
 pub use heard::Heard;
-pub use job::{Job, JobRecipient, Outcome, Report};
+pub use job::{Job, JobRecipient, Lack, Outcome, Report};
 pub use machine::Client;
 pub use standing::{ClientProtocol, Setup, TlsUse, Waits};
