@@ -23,6 +23,9 @@ pub mod smtp;
 /// Floor 3: one account's mail: memory state, index, cards, changes.
 pub mod store;
 
+/// Floor 3: is a message from whom it says: DKIM.
+pub mod verify;
+
 /// Floor 4: IMAP: what a session says, and the work of each command on the store.
 pub mod imap;
 
