@@ -29,6 +29,9 @@ pub mod verify;
 /// Floor 4: IMAP: what a session says, and the work of each command on the store.
 pub mod imap;
 
+/// Floor 4: the files of the DKIM keys, and when keys change over.
+pub mod keyring;
+
 /// Floor 4: POP3: a session on INBOX as it was at the login.
 pub mod pop3;
 

@@ -7,9 +7,11 @@ mod delivery;
 mod import;
 mod login;
 mod receive;
+mod signing;
 
 pub use access::Access;
 pub use collect::Collect;
 pub use import::{BATCH_MAX, Import, Marks, Outcome, Way};
 pub use login::{LoginRefused, Logins};
 pub use receive::Receive;
+pub use signing::{Pace, RotateError, Seen, Signing};
