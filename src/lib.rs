@@ -35,6 +35,9 @@ pub mod keyring;
 /// Floor 4: POP3: a session on INBOX as it was at the login.
 pub mod pop3;
 
+/// Floor 4: what DNS records the box ought to have.
+pub mod selfcheck;
+
 /// Floor 6: workflows: a message arrives, a program logs in.
 pub mod service;
 

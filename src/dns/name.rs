@@ -15,7 +15,8 @@ impl Name {
     /// mail record has.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_suffix('.').unwrap_or(text);
-        let valid = text.len() <= NAME_LEN_MAX && (text.is_empty() || text.split('.').all(is_label));
+        let valid =
+            text.len() <= NAME_LEN_MAX && (text.is_empty() || text.split('.').all(is_label));
         valid.then(|| Self(text.to_ascii_lowercase()))
     }
 
