@@ -6,6 +6,7 @@ use crate::keyring::{DomainKey, Keyring, KeyringError, Step, steps};
 use crate::mail::header::find;
 use crate::mail::{Domain, Entry, parse_address_list};
 use crate::verify::dkim::{Algorithm, DkimError, Published, Standing, sign};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -30,7 +31,8 @@ pub enum Seen {
 }
 
 /// How fast keys are changed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Pace {
     /// The new ones wait until their records are known.
     Waiting,
@@ -134,7 +136,7 @@ impl Signing {
         self.keys().keys().cloned().collect()
     }
 
-    /// A domain becomes ours, and has keys when this returns.
+    /// A domain is ours from now on, if it was not, and has keys when this returns.
     pub fn add(&self, domain: &Domain, now: Timestamp) -> Result<(), KeyringError> {
         if domain.is_literal() {
             return Ok(());
