@@ -25,11 +25,20 @@ pub mod spool;
 /// Floor 3: one account's mail: memory state, index, cards, changes.
 pub mod store;
 
+/// Floor 3: is a message from whom it says: DKIM.
+pub mod verify;
+
 /// Floor 4: IMAP: what a session says, and the work of each command on the store.
 pub mod imap;
 
+/// Floor 4: the files of the DKIM keys, and when keys change over.
+pub mod keyring;
+
 /// Floor 4: POP3: a session on INBOX as it was at the login.
 pub mod pop3;
+
+/// Floor 4: what DNS records the box ought to have.
+pub mod selfcheck;
 
 /// Floor 6: workflows: a message arrives, a program logs in.
 pub mod service;

@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["base"],
     &["maildir", "mail", "dns", "sasl", "http"],
     &["store", "registry", "spool", "smtp", "acme", "verify", "sieve", "junk", "net"],
-    &["imap", "pop3", "managesieve", "selfcheck"],
+    &["imap", "pop3", "managesieve", "selfcheck", "keyring"],
     &["jmap", "setup"],
     &["service"],
     &["config"],

@@ -9,6 +9,9 @@ mod device_revoke;
 mod alias_add;
 mod alias_list;
 mod alias_rm;
+mod dkim_list;
+mod dkim_rotate;
+mod dns_zone;
 mod domain_add;
 mod domain_list;
 mod domain_rm;
@@ -28,5 +31,6 @@ mod user_rm;
 mod user_set;
 mod version;
 mod words;
+mod zone_text;
 
 pub use words::main;

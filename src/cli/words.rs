@@ -8,6 +8,9 @@ use super::command::{Command, Stop};
 use super::device_add::DeviceAdd;
 use super::device_list::DeviceList;
 use super::device_revoke::DeviceRevoke;
+use super::dkim_list::DkimList;
+use super::dkim_rotate::DkimRotate;
+use super::dns_zone::DnsZone;
 use super::domain_add::DomainAdd;
 use super::domain_list::DomainList;
 use super::domain_rm::DomainRemove;
@@ -35,7 +38,7 @@ const fn row<C: Command>() -> Row {
     Row { name: C::COMMAND.name, about: C::COMMAND.description, run: run::<C> }
 }
 
-const COMMANDS: [Row; 20] = [
+const COMMANDS: [Row; 23] = [
     row::<TryWords>(),
     row::<ServeWords>(),
     row::<StatusWords>(),
@@ -49,6 +52,9 @@ const COMMANDS: [Row; 20] = [
     row::<DomainAdd>(),
     row::<DomainList>(),
     row::<DomainRemove>(),
+    row::<DnsZone>(),
+    row::<DkimList>(),
+    row::<DkimRotate>(),
     row::<DeviceAdd>(),
     row::<DeviceList>(),
     row::<DeviceRevoke>(),

@@ -2,12 +2,14 @@
 
 use crate::net;
 use crate::registry::Registry;
+use crate::service::{Seen, Signing};
 use crate::store::Store;
 use sd_notify::NotifyState;
 use std::sync::Arc;
 use std::time::Duration;
 
 const DAILY: Duration = Duration::from_hours(24);
+const HOURLY: Duration = Duration::from_hours(1);
 
 /// Without systemd nobody listens, and nothing is sent.
 pub fn tell_systemd(state: NotifyState<'_>) {
@@ -43,5 +45,18 @@ pub async fn clear_removed_daily(store: Arc<Store>) {
             log::error!("old mail in removed/ stays: {error}");
         }
         smol::Timer::after(DAILY).await;
+    }
+}
+
+/// At the start too: keys that are missing are made then, beside what is already served.
+pub async fn keep_keys_hourly(signing: Arc<Signing>) {
+    loop {
+        let signing = signing.clone();
+        // Here the answers of a resolver will say which records are seen; until then keys wait their time.
+        let keep = move || signing.keep(net::now(), &|_, _| Seen::Unknown);
+        if let Err(error) = smol::unblock(keep).await {
+            log::error!("dkim keys are not as they ought to be; tried again in an hour: {error}");
+        }
+        smol::Timer::after(HOURLY).await;
     }
 }

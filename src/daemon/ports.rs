@@ -1,6 +1,8 @@
 //! The running box: ports, sessions, and the order in which all stops.
 
-use super::chores::{back_up_daily, clear_removed_daily, show_life, tell_systemd};
+use super::chores::{
+    back_up_daily, clear_removed_daily, keep_keys_hourly, show_life, tell_systemd,
+};
 use super::control::{Admin, Control};
 use super::inherited::inherited;
 use super::port::Port;
@@ -13,7 +15,7 @@ use crate::mail::Domain;
 use crate::net::{self, Acceptor, Admission, Crowd, DriveError, End, Stream, Trust};
 use crate::pop3;
 use crate::registry::Registry;
-use crate::service::{Access, Collect, Logins, Receive, Relay};
+use crate::service::{Access, Collect, Logins, Receive, Relay, Signing};
 use crate::smtp::{self, Limits, Role, Server, Setup};
 use crate::store::Store;
 use async_signal::{Signal, Signals};
@@ -99,6 +101,7 @@ struct House {
     store: Arc<Store>,
     registry: Arc<Registry>,
     logins: Arc<Logins>,
+    signing: Arc<Signing>,
     smtp: Arc<Sessions<smtp::News>>,
     imap: Arc<Sessions<imap::News>>,
     pop3: Arc<Sessions<pop3::News>>,
@@ -127,9 +130,18 @@ async fn run(
         account.set_message_quota(person.message_quota);
     }
     let logins = Arc::new(Logins::new(store.clone(), registry.clone()));
-    let house =
-        House { plan, submission_port, store: store.clone(), registry, logins, smtp, imap, pop3 };
-    let house = Arc::new(house);
+    let signing = Arc::new(signing(&plan, &registry));
+    let house = Arc::new(House {
+        plan,
+        submission_port,
+        store: store.clone(),
+        registry,
+        logins,
+        signing,
+        smtp,
+        imap,
+        pop3,
+    });
     let admin = Arc::new(admin(&house, &ports));
     let talks = Sessions::new();
     let crowd = Crowd::new(CONNECTIONS_MAX, CONNECTIONS_EACH_MAX);
@@ -150,6 +162,7 @@ async fn run(
     if let Some(relay) = house.plan.relay.clone() {
         listening.push(executor.spawn(relay.run(executor.clone())));
     }
+    listening.push(executor.spawn(keep_keys_hourly(house.signing.clone())));
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
         listening.push(executor.spawn(async move {
@@ -191,8 +204,7 @@ async fn run(
             relay.stop(STOP_WAIT).await;
         }
     };
-    let (((smtp, imap), (pop3, _)), ()) =
-        future::zip(future::zip(told, others), leaving).await;
+    let (((smtp, imap), (pop3, _)), ()) = future::zip(future::zip(told, others), leaving).await;
     let left = smtp + imap + pop3;
     if left > 0 {
         log::warn!(
@@ -201,6 +213,18 @@ async fn run(
     }
     smol::unblock(move || store.close()).await;
     Ok(())
+}
+
+/// The keys of all domains, and of the host, which sends reports.
+fn signing(plan: &Plan, registry: &Registry) -> Signing {
+    let facts = &plan.control.facts;
+    let added = registry.domains().unwrap_or_else(|error| {
+        log::error!("domains that were added are not known: {error}");
+        Vec::new()
+    });
+    let added = added.iter().filter_map(|row| Domain::parse(&row.domain));
+    let settled = facts.domains.iter().chain([&plan.host]).cloned();
+    Signing::open(&facts.data, settled.chain(added))
 }
 
 /// What the commands are answered from.
@@ -223,6 +247,7 @@ fn admin(house: &House, ports: &[Running]) -> Admin {
             .collect(),
         registry: house.registry.clone(),
         store: house.store.clone(),
+        signing: house.signing.clone(),
         end_sessions: Box::new(end_sessions),
         count_sessions: Box::new(move || smtp.count() + imap.count() + pop3.count()),
     }

@@ -165,7 +165,8 @@ impl Message {
     }
 
     fn is_fresh(&self) -> bool {
-        self.draft.is_none() && self.recipients.iter().all(|recipient| matches!(recipient.state, Delivery::Fresh))
+        self.draft.is_none()
+            && self.recipients.iter().all(|recipient| matches!(recipient.state, Delivery::Fresh))
     }
 
     /// For each path of the envelope, why it is refused, if it is.

@@ -10,6 +10,7 @@ mod login;
 mod owners;
 mod receive;
 mod relay;
+mod signing;
 
 pub use access::Access;
 pub use collect::Collect;
@@ -17,3 +18,4 @@ pub use import::{BATCH_MAX, Import, Marks, Outcome, Way};
 pub use login::{LoginRefused, Logins};
 pub use receive::Receive;
 pub use relay::{Listed, Relay};
+pub use signing::{Pace, RotateError, Seen, Signing};

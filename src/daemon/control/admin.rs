@@ -9,6 +9,7 @@ use crate::mail::{Address, Domain};
 use crate::net;
 use crate::registry::{Registry, RegistryError, Standing};
 use crate::sasl::device::DevicePassword;
+use crate::service::Signing;
 use crate::store::Store;
 use openssl::rand::rand_bytes;
 use serde::Serialize;
@@ -38,6 +39,8 @@ pub struct Admin {
     pub registry: Arc<Registry>,
     /// Their mail.
     pub store: Arc<Store>,
+    /// Keys of the domains.
+    pub signing: Arc<Signing>,
     /// Ends the sessions of an account.
     pub end_sessions: Box<dyn Fn(AccountId) + Send + Sync>,
     /// How many sessions there are.
@@ -45,8 +48,10 @@ pub struct Admin {
 }
 
 /// Why something was not done.
-enum No {
+pub enum No {
+    /// It may not be, or there is nothing to do it to.
     Refused(String),
+    /// A fault of ours.
     Failed(String),
 }
 
@@ -94,6 +99,9 @@ impl Admin {
                 self.domain_add(&domain, catch_all.as_deref()).and_then(value)
             }
             Request::DomainRemove { domain } => self.domain_remove(&domain).and_then(value),
+            Request::DkimList { domain } => self.dkim_list(domain.as_deref()).and_then(value),
+            Request::DkimRotate { domain, pace } => self.dkim_rotate(&domain, pace).and_then(value),
+            Request::DnsZone { domain } => self.dns_zone(domain.as_deref()).and_then(value),
             // What follows the answer is not done here (`follow_up`).
             Request::Import { user, .. } | Request::Export { user } => {
                 self.person(&user).and_then(|(_, account)| value(account.0))
@@ -264,7 +272,7 @@ impl Admin {
     }
 
     /// Those of the settings and those that were added.
-    fn domain_list(&self) -> Result<Vec<DomainRow>, No> {
+    pub fn domain_list(&self) -> Result<Vec<DomainRow>, No> {
         let added = self.registry.domains()?;
         let fixed = |name: &str| self.facts.domains.iter().any(|domain| domain.as_str() == name);
         let mut rows: Vec<DomainRow> = (added.into_iter())
@@ -295,6 +303,7 @@ impl Admin {
         let catch_all = catch_all.map(address).transpose()?;
         self.registry.add_domain(&domain, catch_all.as_ref())?;
         log::info!("control domain={domain} added");
+        self.make_keys(&domain)?;
         self.domain_row(&domain)
     }
 
@@ -317,6 +326,9 @@ impl Admin {
             return Err(No::Refused(format!("{domain} {why}")));
         }
         log::info!("control domain={domain} removed");
+        if domain != self.host && !self.facts.domains.contains(&domain) {
+            self.signing.forget(&domain);
+        }
         self.domain_row(&domain)
     }
 
@@ -395,7 +407,8 @@ fn address(text: &str) -> Result<Address, No> {
         .map_err(|error| No::Refused(format!("{}: {error}", crate::base::Quoted(text.as_bytes()))))
 }
 
-fn domain(text: &str) -> Result<Domain, No> {
+/// Reads what is to be a domain.
+pub fn domain(text: &str) -> Result<Domain, No> {
     let named = Domain::parse(text).filter(|domain| !domain.as_str().starts_with('['));
     named.ok_or_else(|| {
         No::Refused(format!("{} is no domain", crate::base::Quoted(text.as_bytes())))

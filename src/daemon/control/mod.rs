@@ -2,6 +2,7 @@
 //! one a connection; only the server's own user and root are listened to. An import and an export go on after the answer.
 
 mod admin;
+mod dns;
 mod exporting;
 mod follow_up;
 mod importing;
@@ -16,6 +17,7 @@ pub use transfer::{
     Named, Said, Transfer,
 };
 pub use wire::{
-    ANSWER_LEN_MAX, AliasTo, Answer, Device, DomainRow, ImportWay, MessageQuota, NewDevice, PortAt,
-    Quota, REQUEST_LEN_MAX, Request, Revoked, Status, User, UserAdded, UserRemoved,
+    ANSWER_LEN_MAX, AliasTo, Answer, Device, DkimKey, DomainRow, ImportWay, MessageQuota,
+    NewDevice, PortAt, Quota, REQUEST_LEN_MAX, Request, Revoked, Status, User, UserAdded,
+    UserRemoved, Zone, ZoneRecord,
 };

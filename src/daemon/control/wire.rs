@@ -1,5 +1,8 @@
 //! What is said over the control socket. Both ends are this program, perhaps in two versions.
 
+use crate::selfcheck::Tier;
+use crate::service::Pace;
+use crate::verify::dkim::Standing;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -54,6 +57,18 @@ pub enum Request {
         enabled: Option<bool>,
         quota: Option<Quota>,
         message_quota: Option<MessageQuota>,
+    },
+    /// Without a domain: of all.
+    DkimList {
+        domain: Option<String>,
+    },
+    DkimRotate {
+        domain: String,
+        pace: Pace,
+    },
+    /// Without a domain: of all.
+    DnsZone {
+        domain: Option<String>,
     },
     /// The answer is an account's number; then the connection goes on as an import (`ImportStep`).
     Import {
@@ -154,6 +169,51 @@ pub struct DomainRow {
     pub catch_all: Option<String>,
     /// It stands in the settings, so that no command removes it.
     pub in_settings: bool,
+}
+
+/// One of the list that answers `DkimList` and `DkimRotate`.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct DkimKey {
+    pub domain: String,
+    pub selector: String,
+    /// As `a=` says it.
+    pub algorithm: String,
+    pub standing: Standing,
+    /// Seconds since 1970.
+    pub since: i64,
+    /// When it goes on by itself, seconds since 1970.
+    pub until: Option<i64>,
+    /// Where its record stands.
+    pub name: String,
+    /// The text of its TXT record, whole.
+    pub text: String,
+}
+
+/// One of the list that answers `DnsZone`.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct Zone {
+    pub domain: String,
+    pub host: String,
+    /// Those that matter most first.
+    pub records: Vec<ZoneRecord>,
+}
+
+/// A record that ought to be there.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct ZoneRecord {
+    pub tier: Tier,
+    /// In full, without a dot at its end.
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// As a zone file has it; none for an address that is not known.
+    pub data: Option<String>,
+    /// Of a TXT record: its text, whole.
+    pub text: Option<String>,
+    pub about: String,
 }
 
 /// Of `UserRemove`.

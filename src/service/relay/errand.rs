@@ -202,7 +202,9 @@ impl Relay {
                 match self.tell(Notice { queued: &queued, action, of: &of, host, at }).await {
                     Ok(()) => states.extend(places),
                     // It is tried again with the message itself: nobody is left without a word.
-                    Err(error) => log::error!("queue={} the sender is not told: {error}", queued.id),
+                    Err(error) => {
+                        log::error!("queue={} the sender is not told: {error}", queued.id)
+                    }
                 }
             }
         }

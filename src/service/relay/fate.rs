@@ -121,9 +121,10 @@ impl Finding {
                 (Enhanced(4, 7, 8), format!("it answered our login with: {heard}"))
             }
             Failure::NoLogin => (Enhanced(4, 7, 4), "it offers no login that we have".to_owned()),
-            Failure::NotTrusted => {
-                (Enhanced(4, 7, 5), "it could not prove that it is the server that is meant".to_owned())
-            }
+            Failure::NotTrusted => (
+                Enhanced(4, 7, 5),
+                "it could not prove that it is the server that is meant".to_owned(),
+            ),
             Failure::Closed => (Enhanced(4, 4, 2), "it closed the connection".to_owned()),
             Failure::Silent => (Enhanced(4, 4, 2), "it did not answer in time".to_owned()),
             Failure::Nonsense(what) => (Enhanced(4, 5, 0), format!("it sent {what}")),
@@ -167,7 +168,11 @@ impl Finding {
             Kind::HandedOn | Kind::HandedOnSilently => Verdict::Over(State::Delivered),
             Kind::Later if age < GIVE_UP_AFTER => {
                 let waits = recipient.state == State::Waiting && recipient.notify.on_delay();
-                if age >= NOTICE_AFTER && waits && !silent { Verdict::TellDelay } else { Verdict::Stay }
+                if age >= NOTICE_AFTER && waits && !silent {
+                    Verdict::TellDelay
+                } else {
+                    Verdict::Stay
+                }
             }
             Kind::Later | Kind::Never if recipient.notify.on_failure() && !silent => {
                 Verdict::Tell(State::Failed)
@@ -237,7 +242,8 @@ mod tests {
         let never = Finding::never(Enhanced(5, 1, 1), "no such user");
         let silent = Finding { kind: Kind::HandedOnSilently, ..later.clone() };
         let told = |finding: &Finding, notify: &str, state, hours| {
-            let notify = if notify.is_empty() { Notify::Unsaid } else { Notify::parse(notify).unwrap() };
+            let notify =
+                if notify.is_empty() { Notify::Unsaid } else { Notify::parse(notify).unwrap() };
             let envelope = envelope(notify, state);
             let now = envelope.arrived + Duration::from_hours(hours);
             finding.verdict(&envelope, &envelope.recipients[0], now)

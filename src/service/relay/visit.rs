@@ -229,13 +229,7 @@ impl Relay {
     }
 
     /// A session with one address; once more without TLS where its handshake failed and nothing demands it.
-    async fn converse(
-        &self,
-        domain: &Domain,
-        host: &Host,
-        address: IpAddr,
-        label: &str,
-    ) -> Ended {
+    async fn converse(&self, domain: &Domain, host: &Host, address: IpAddr, label: &str) -> Ended {
         let ended = self.session(domain, host, address, label, TlsUse::IfOffered).await;
         match ended {
             Err(DriveError::Tls(error)) => {
@@ -311,7 +305,8 @@ impl Relay {
 
     /// Tells all sessions that we stop, and waits for them, at most so long.
     pub async fn stop(&self, most: Duration) {
-        let tellers = std::mem::take(&mut *self.tellers.lock().unwrap_or_else(PoisonError::into_inner));
+        let tellers =
+            std::mem::take(&mut *self.tellers.lock().unwrap_or_else(PoisonError::into_inner));
         for teller in &tellers {
             let _ = teller.try_send(News::Shutdown);
         }
