@@ -1,9 +1,10 @@
 //! What is read from replies, good and bad, and that any bytes can be read.
 
+use crate::body::dns_reply;
 use crate::message::{
     AD, Message, NXDOMAIN, REFUSED, SERVFAIL, TC, question, raw_record, wire_name,
 };
-use pillarbox::dns::{Found, Kind, Outcome, Question, Reply, Told, Zone, read_reply};
+use pillarbox::dns::{Found, Kind, Outcome, Question, Reply, Told, read_reply};
 
 const ID: u16 = 0x1234;
 
@@ -260,21 +261,6 @@ fn lying_lengths_and_names_without_end() {
     }
 }
 
-/// What was read can be written and read again.
-fn sound(reply: &Reply, asked: &Question) {
-    if let Reply::Told(Told { outcome: Outcome::Found(Found::Records(records, _)), .. }) = reply {
-        assert!(!records.is_empty());
-        for record in records {
-            let text = format!("x {} {record}", asked.kind);
-            let zone = Zone::parse(&text).unwrap_or_else(|_| panic!("{text}"));
-            let Found::Records(again, _) = zone.answer(&question("x", asked.kind)).found else {
-                panic!("{record}")
-            };
-            assert_eq!(&again[0], record);
-        }
-    }
-}
-
 #[test]
 fn any_bytes_can_be_read() {
     let long = format!("a.example 300 TXT \"{}\"", "x".repeat(700));
@@ -297,10 +283,10 @@ fn any_bytes_can_be_read() {
         for bit in 0..good.len() * 8 {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            sound(&read_reply(&bad, ID, &asked), &asked);
+            dns_reply(&bad);
             for byte in [0, 0x3f, 0xc0, 0xff] {
                 bad[bit / 8] = byte;
-                sound(&read_reply(&bad, ID, &asked), &asked);
+                dns_reply(&bad);
                 read += 1;
             }
         }
@@ -317,11 +303,8 @@ fn any_bytes_can_be_read() {
             let mut bytes = start.clone();
             (6..12).for_each(|at| bytes[at] = if at % 2 == 1 { next() % 4 } else { 0 });
             bytes.extend((0..len).map(|_| next()));
-            sound(&read_reply(&bytes, ID, &asked), &asked);
-            sound(
-                &read_reply(&bytes[12..], u16::from_be_bytes([bytes[12], bytes[13]]), &asked),
-                &asked,
-            );
+            dns_reply(&bytes);
+            dns_reply(&bytes[12..]);
         }
     }
     assert!(read > 10_000);
