@@ -27,8 +27,8 @@ const SERVER_WAITS: [Duration; 3] =
     [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(4)];
 /// How long a question may take in all, with its wait for a place.
 const QUESTION_WAIT: Duration = Duration::from_secs(10);
-/// So many are asked at the same time; each takes a socket.
-const PLACES: usize = 64;
+/// So many are asked at the same time; each takes a socket, and the resolver in many a router refuses more than 150.
+const PLACES: usize = 128;
 const CACHE_LEN_MAX: usize = 2 << 20;
 
 impl Resolver {
