@@ -95,14 +95,15 @@ def elsewhere(home, folder):
     for greeting in ("554 5.7.1 not you", "421 4.3.2 busy", "SSH-2.0-OpenSSH", "close"):
         first = Server("127.0.0.2", greeting=greeting if greeting != "close" else (lambda talk: talk.connection.close()))
         count = len(second.taken)
+        second.hang_up()
         home.send(["joe@else.test"], TEXT.format("two"))
-        check(f"the first greets with {greeting!r}: the second gets it", taken(second, count + 1))
+        check(f"the first greets with {greeting!r}: the second gets it", taken(second, count + 1) and first.connections == 1)
         first.stop()
+    second.stop()
     first = Server("127.0.0.2", script={"EHLO": "502 5.5.1 what", "HELO": "250 peer"})
     home.send(["joe@else.test"], TEXT.format("helo"))
-    check("a server of 1990 gets it by HELO", taken(first) and any(line.startswith("HELO mail.home.test") for line in first.lines))
+    check("a server of 1990 gets it by HELO", taken(first) and any(line.startswith("HELO mail.home.test") for line in first.lines), (said(home), first.lines))
     first.stop()
-    second.stop()
 
 
 def refused(home, folder):
@@ -235,7 +236,7 @@ def tls(home, folder):
     for name, answer in (("refused", "454 4.7.0 not now"), ("broken", lambda talk: (talk.wfile.write(b"220 go\r\nnonsense\r\n"), talk.wfile.flush(), "close")[2])):
         server = Server("127.0.0.2", offers=["STARTTLS", "8BITMIME"], script={"STARTTLS": answer})
         home.send(["joe@else.test"], TEXT.format(name))
-        check(f"STARTTLS that is {name}: in clear, since nothing forbids it", taken(server), server.lines)
+        check(f"STARTTLS that is {name}: in clear, since nothing forbids it", taken(server), (said(home), server.lines))
         server.stop()
 
 

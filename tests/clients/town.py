@@ -151,6 +151,10 @@ class Server(socketserver.ThreadingTCPServer):
     def stop(self):
         self.shutdown()
         self.server_close()
+        self.hang_up()
+
+    def hang_up(self):
+        """Closes the connections that are kept."""
         for connection in self.open:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -184,6 +188,8 @@ class Talk(socketserver.StreamRequestHandler):
                 return
             if said is not None:
                 self.say(said)
+                if word == "RCPT" and str(said).startswith("2"):
+                    recipients.append(line)
                 if word == "BDAT":
                     self.rfile.read(int(line.split(" ")[1]))
                 continue
@@ -207,6 +213,7 @@ class Talk(socketserver.StreamRequestHandler):
                 case "STARTTLS":
                     self.say("220 2.0.0 go on")
                     self.connection = server.tls.wrap_socket(self.connection, server_side=True)
+                    server.open.append(self.connection)
                     self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
                 case "QUIT":
                     self.say("221 2.0.0 bye")
