@@ -3,12 +3,14 @@
 
 use super::fresh_id::fresh_id;
 use super::leaving::{Leaving, Outbox};
+use super::relay::{Finding, Kind, Notice};
 use crate::base::{AccountId, Timestamp};
+use crate::mail::header::Fields;
 use crate::mail::trace::{Received, delivered_to, return_path};
-use crate::mail::{Address, Body, Date, Domain, LineEnds, Notify, submission};
+use crate::mail::{Action, Address, Body, Date, Domain, LineEnds, Original, submission};
 use crate::maildir::Flags;
 use crate::registry::RegistryError;
-use crate::smtp::{Enhanced, Envelope, Reply, Role};
+use crate::smtp::{Enhanced, Envelope, Reply, Role, Wishes};
 use crate::spool::{self, SpoolError, State};
 use crate::store::{Cause, Incoming, Placement, Store, StoreError, Target};
 
@@ -21,7 +23,10 @@ pub struct Message {
     /// To which of them each path of the envelope leads, or why to none.
     ways: Vec<Result<Vec<AccountId>, Reply>>,
     /// Those on other servers.
-    outward: Vec<Address>,
+    outward: Vec<(Address, Wishes)>,
+    /// Those here of whose arrival the sender wants to hear, and the header for that.
+    pleased: Vec<(Address, Wishes)>,
+    header: Vec<u8>,
     /// Where it is written for them.
     leaving: Option<Leaving>,
     /// Of what our own people send.
@@ -93,6 +98,8 @@ impl Message {
             recipients: Vec::new(),
             ways: Vec::new(),
             outward: Vec::new(),
+            pleased: Vec::new(),
+            header: Vec::new(),
             leaving: None,
             ends: LineEnds::default(),
             held: Vec::new(),
@@ -101,8 +108,11 @@ impl Message {
     }
 
     /// Adds the mailboxes of the envelope's next path, with the address to note as Delivered-To; or why it has none.
-    pub fn add(&mut self, owners: Result<(Vec<AccountId>, Address), Reply>) {
+    pub fn add(&mut self, owners: Result<(Vec<AccountId>, Address), Reply>, wishes: Wishes) {
         self.ways.push(owners.map(|(accounts, address)| {
+            if wishes.notify.on_success() {
+                self.pleased.push((address.clone(), wishes));
+            }
             for &account in &accounts {
                 if self.recipients.iter().all(|recipient| recipient.account != account) {
                     let (address, state) = (address.clone(), Delivery::Fresh);
@@ -114,9 +124,9 @@ impl Message {
     }
 
     /// Adds somebody on another server: the envelope's next path.
-    pub fn add_outward(&mut self, address: Address) {
+    pub fn add_outward(&mut self, address: Address, wishes: Wishes) {
         self.ways.push(Ok(Vec::new()));
-        self.outward.push(address);
+        self.outward.push((address, wishes));
     }
 
     /// Takes the next piece.
@@ -152,7 +162,11 @@ impl Message {
 
     /// Places it, after all was written. By LMTP, how it ended for each recipient. Mailboxes first: they may be full, and
     /// then it must not be on its way to others, for the sender will try it again.
-    pub async fn commit(mut self, store: &Store) -> Result<Option<Vec<Option<Reply>>>, Reply> {
+    pub async fn commit(
+        mut self,
+        store: &Store,
+        outbox: Option<&Outbox>,
+    ) -> Result<Option<Vec<Option<Reply>>>, Reply> {
         let mut commits = Vec::new();
         for recipient in &mut self.recipients {
             let Some(incoming) = recipient.state.take_incoming() else { continue };
@@ -175,6 +189,9 @@ impl Message {
             let finished = smol::unblock(move || leaving.finish()).await;
             let (outbox, queued) = finished.map_err(|error| not_queued(&error))?;
             outbox.relay.accept(queued);
+        }
+        if let Some(outbox) = outbox {
+            self.tell_arrival(outbox).await;
         }
         Ok((self.envelope.role == Role::Lmtp).then(|| self.each()))
     }
@@ -220,6 +237,10 @@ impl Message {
             if self.envelope.login.is_some() {
                 held = self.complete(&held, host)?;
             }
+            if !self.pleased.is_empty() {
+                let len = Fields::new(&held).map(|field| field.raw.len()).sum();
+                self.header = held.get(..len).unwrap_or_default().to_vec();
+            }
             let opened: Vec<_> =
                 self.recipients.iter().map(|recipient| self.open(store, host, recipient)).collect();
             for (recipient, opened) in self.recipients.iter_mut().zip(opened) {
@@ -243,26 +264,56 @@ impl Message {
     }
 
     fn begin_leaving(&self, outbox: &Outbox, host: &Domain) -> Result<Leaving, SpoolError> {
-        let recipient = |address: &Address| spool::Recipient {
+        let mut leaving = outbox.begin(self.envelope_to(&self.outward))?;
+        let only = self.outward.first().filter(|_| self.envelope.recipients.len() == 1);
+        let only = only.map(|(address, _)| address);
+        leaving.write_trace(&self.received(host, only, &leaving.id()))?;
+        Ok(leaving)
+    }
+
+    /// The envelope as the queue and notices have it, for some of its recipients.
+    fn envelope_to(&self, recipients: &[(Address, Wishes)]) -> spool::Envelope {
+        let recipient = |(address, wishes): &(Address, Wishes)| spool::Recipient {
             address: address.clone(),
-            notify: Notify::Unsaid,
-            original: None,
+            notify: wishes.notify,
+            original: wishes.original.clone(),
             state: State::Waiting,
         };
-        let envelope = spool::Envelope {
+        spool::Envelope {
             arrived: self.began,
             hold_until: None,
             reverse_path: self.envelope.reverse_path.clone(),
             account: self.envelope.login.as_ref().map(|login| login.account),
             demands: self.envelope.parameters.demands,
-            ret: None,
-            envelope_id: None,
-            recipients: self.outward.iter().map(recipient).collect(),
+            ret: self.envelope.parameters.ret,
+            envelope_id: self.envelope.parameters.envelope_id.clone(),
+            recipients: recipients.iter().map(recipient).collect(),
+        }
+    }
+
+    /// Tells the sender of those in whose mailboxes it is, if that was wished for (RFC 3461 §5.2.6).
+    async fn tell_arrival(&self, outbox: &Outbox) {
+        if self.pleased.is_empty() {
+            return;
+        }
+        let envelope = self.envelope_to(&self.pleased);
+        let finding = Finding {
+            kind: Kind::HandedOn,
+            status: Enhanced(2, 0, 0),
+            said: "in the mailbox".to_owned(),
         };
-        let mut leaving = outbox.begin(envelope)?;
-        let only = self.outward.first().filter(|_| self.envelope.recipients.len() == 1);
-        leaving.write_trace(&self.received(host, only, &leaving.id()))?;
-        Ok(leaving)
+        let of: Vec<_> = (0..self.pleased.len()).map(|place| (place, finding.clone())).collect();
+        let notice = Notice {
+            envelope: &envelope,
+            original: Original::Header(&self.header),
+            action: Action::Delivered,
+            of: &of,
+            host: None,
+            at: self.began,
+        };
+        if let Err(error) = outbox.relay.tell(notice).await {
+            log::error!("service=receive the sender is not told of the arrival: {error}");
+        }
     }
 
     fn open(

@@ -138,13 +138,15 @@ impl Receive {
     }
 
     async fn begin(&mut self, envelope: Box<Envelope>) -> Result<(), Reply> {
-        let (paths, logged_in) = (envelope.recipients.clone(), envelope.login.is_some());
+        let (recipients, logged_in) = (envelope.recipients.clone(), envelope.login.is_some());
         let mut message = Message::new(envelope, net::now());
-        for path in paths {
-            match self.way(path, logged_in).await {
-                Ok(Way::Here(accounts, address)) => message.add(Ok((accounts, address))),
-                Ok(Way::Out(address)) => message.add_outward(address),
-                Err(reply) => message.add(Err(reply)),
+        for recipient in recipients {
+            match self.way(recipient.path, logged_in).await {
+                Ok(Way::Here(accounts, address)) => {
+                    message.add(Ok((accounts, address)), recipient.wishes)
+                }
+                Ok(Way::Out(address)) => message.add_outward(address, recipient.wishes),
+                Err(reply) => message.add(Err(reply), recipient.wishes),
             }
         }
         message.verdict()?;
@@ -174,7 +176,7 @@ impl Receive {
         }
         self.flush().await?;
         let Some(message) = self.message.take() else { return Err(stopped()) };
-        message.commit(&self.store).await
+        message.commit(&self.store, self.outbox.as_ref()).await
     }
 }
 

@@ -2,9 +2,10 @@
 //! The peer wrote the line; the parser bends where real clients do.
 
 use super::chunk::EndMarker;
-use super::extension::mail_parameter;
+use super::extension::{mail_parameter, rcpt_parameter};
 use super::parameter::MailParameters;
-use super::path::{ForwardPath, forward_path, reverse_path};
+use super::path::{forward_path, reverse_path};
+use super::recipient::{Recipient, Wishes};
 use super::reply::{Enhanced, Reply};
 use super::session::Greeting;
 use crate::base::{Cursor, Secret};
@@ -19,7 +20,7 @@ pub enum Command {
     /// MAIL; `None` is the empty reverse path.
     Mail(Option<Address>, MailParameters),
     /// RCPT.
-    Rcpt(ForwardPath, Letters),
+    Rcpt(Recipient, Letters),
     /// DATA.
     Data,
     /// BDAT: so many bytes come after its line.
@@ -203,8 +204,12 @@ fn rcpt(rest: &mut Cursor<'_>, form: &'static str) -> Result<Command, CommandErr
         return Err(CommandError::Syntax(form));
     }
     let (path, letters) = forward_path(rest).map_err(CommandError::Recipient)?;
-    each_parameter(rest, form, |_, _| Err(CommandError::Parameter))?;
-    Ok(Command::Rcpt(path, letters))
+    let mut wishes = Wishes::default();
+    each_parameter(rest, form, |name, value| {
+        let set = rcpt_parameter(name).ok_or(CommandError::Parameter)?;
+        set(&mut wishes, value).ok_or(CommandError::ParameterValue)
+    })?;
+    Ok(Command::Rcpt(Recipient { path, wishes }, letters))
 }
 
 /// `1*DIGIT [SP "LAST"]`. A number over `u64` is as good as the largest.
@@ -296,9 +301,26 @@ mod tests {
         assert_eq!(error("MAIL FROM:<ü@b>".as_bytes()), CommandError::SenderLetters);
         assert_eq!(error("MAIL FROM:<a@ü.example> SIZE=1".as_bytes()), CommandError::SenderLetters);
         assert!(parse("MAIL FROM:<ü@ü.example> smtputf8".as_bytes()).is_ok());
-        assert_eq!(error(b"RCPT TO:<a@b> NOTIFY=NEVER"), CommandError::Parameter);
-        assert_eq!(error(b"MAIL FROM:<a@b> RET=FULL"), CommandError::Parameter);
-        for value in ["SIZE", "SIZE=", "SIZE=-1", "SIZE=1x", "BODY=BINARY", "AUTH=", "SMTPUTF8=x"] {
+        assert_eq!(error(b"RCPT TO:<a@b> SIZE=1"), CommandError::Parameter);
+        assert_eq!(error(b"MAIL FROM:<a@b> NOTIFY=NEVER"), CommandError::Parameter);
+        for value in ["NOTIFY=", "NOTIFY=NEVER,DELAY", "ORCPT=a@b", "ORCPT=rfc822;a ORCPT=rfc822;b"]
+        {
+            let line = format!("RCPT TO:<a@b> {value}");
+            assert_eq!(error(line.as_bytes()), CommandError::ParameterValue, "{value}");
+        }
+        for value in [
+            "SIZE",
+            "SIZE=",
+            "SIZE=-1",
+            "SIZE=1x",
+            "BODY=BINARY",
+            "AUTH=",
+            "SMTPUTF8=x",
+            "RET=ALL",
+            "RET=FULL RET=HDRS",
+            "ENVID=",
+            "ENVID=a+zz",
+        ] {
             let line = format!("MAIL FROM:<a@b> {value}");
             assert_eq!(error(line.as_bytes()), CommandError::ParameterValue, "{value}");
         }

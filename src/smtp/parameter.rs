@@ -1,14 +1,19 @@
-//! The parameters of MAIL (RFC 5321 §4.1.2, `Mail-parameters`) and their values. The peer wrote them.
+//! The parameters of MAIL and RCPT (RFC 5321 §4.1.2) and their values. The peer wrote them.
 
-use crate::mail::{Body, Demands, Letters};
+use super::recipient::Wishes;
+use crate::mail::{Body, Demands, EnvelopeId, Letters, Notify, OriginalRecipient, Ret};
 
 /// What MAIL said of the message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MailParameters {
     /// The size that the client announces, in bytes (RFC 1870).
     pub size: Option<u64>,
     /// What the message demands of its way.
     pub demands: Demands,
+    /// How much of it comes back when it fails (RFC 3461).
+    pub ret: Option<Ret>,
+    /// The sender's name for it (RFC 3461).
+    pub envelope_id: Option<EnvelopeId>,
 }
 
 /// SIZE: `1*20DIGIT`. A number over `u64` is as good as the largest.
@@ -35,4 +40,31 @@ pub fn smtputf8(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
 pub fn auth(_: &mut MailParameters, value: &[u8]) -> Option<()> {
     let valid = value == b"<>" || value.iter().all(|b| matches!(b, b'!'..=b'~') && *b != b'=');
     (valid && !value.is_empty()).then_some(())
+}
+
+/// RET: `FULL` or `HDRS`.
+pub fn ret(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
+    set(&mut parameters.ret, value, Ret::parse)
+}
+
+/// ENVID.
+pub fn envelope_id(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
+    set(&mut parameters.envelope_id, value, EnvelopeId::parse)
+}
+
+/// NOTIFY: `NEVER`, or some of `SUCCESS`, `FAILURE` and `DELAY`.
+pub fn notify(wishes: &mut Wishes, value: &[u8]) -> Option<()> {
+    wishes.notify = Notify::parse(std::str::from_utf8(value).ok()?)?;
+    Some(())
+}
+
+/// ORCPT.
+pub fn original(wishes: &mut Wishes, value: &[u8]) -> Option<()> {
+    set(&mut wishes.original, value, OriginalRecipient::parse)
+}
+
+/// RFC 3461 §4: each at most once.
+fn set<T>(to: &mut Option<T>, value: &[u8], parse: impl Fn(&str) -> Option<T>) -> Option<()> {
+    let read = parse(std::str::from_utf8(value).ok()?)?;
+    to.replace(read).is_none().then_some(())
 }

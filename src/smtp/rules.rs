@@ -7,7 +7,7 @@ use super::command::{Command, not_ascii, verbs};
 use super::extension::announced;
 use super::message::{Message, too_big};
 use super::parameter::MailParameters;
-use super::path::ForwardPath;
+use super::recipient::Recipient;
 use super::reply::{Enhanced, Reply};
 use super::session::{Greeting, Role, Session};
 use super::transaction::{Envelope, Transaction};
@@ -28,7 +28,7 @@ pub enum Next {
     /// Ask about this sender first.
     Sender(Ask, Transaction),
     /// Ask about this recipient first.
-    Recipient(Ask, ForwardPath),
+    Recipient(Ask, Recipient),
     /// Ask whether the message may begin.
     Begin(Ask, Message),
     /// The bytes of the next chunk, or of one that is not wanted.
@@ -49,8 +49,8 @@ pub fn run(session: &mut Session, transaction: &mut Option<Transaction>, command
         Command::Mail(reverse_path, parameters) => {
             mail(session, transaction.as_ref(), reverse_path, parameters)
         }
-        Command::Rcpt(forward_path, letters) => {
-            rcpt(session, transaction.as_ref(), forward_path, letters)
+        Command::Rcpt(recipient, letters) => {
+            rcpt(session, transaction.as_ref(), recipient, letters)
         }
         Command::Data => data(session, transaction.as_ref()),
         Command::Bdat(size, end_marker) => bdat(session, transaction.as_mut(), size, end_marker),
@@ -144,7 +144,7 @@ fn mail(
 fn rcpt(
     session: &Session,
     transaction: Option<&Transaction>,
-    forward_path: ForwardPath,
+    recipient: Recipient,
     letters: Letters,
 ) -> Next {
     let Some(transaction) = transaction else {
@@ -167,11 +167,11 @@ fn rcpt(
     }
     let ask = Ask::Recipient {
         reverse_path: transaction.reverse_path.clone(),
-        forward_path: forward_path.clone(),
+        forward_path: recipient.path.clone(),
         size: transaction.parameters.size,
         login: session.login.clone(),
     };
-    Next::Recipient(ask, forward_path)
+    Next::Recipient(ask, recipient)
 }
 
 fn data(session: &Session, transaction: Option<&Transaction>) -> Next {

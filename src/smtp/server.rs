@@ -218,7 +218,7 @@ impl Server {
             Next::Fault(reply) => standing.fault(&reply),
             Next::Login(exchange, outcome) => return self.login(exchange, outcome),
             Next::Sender(ask, transaction) => return self.ask(ask, Question::Sender(transaction)),
-            Next::Recipient(ask, path) => return self.ask(ask, Question::Recipient(path)),
+            Next::Recipient(ask, to) => return self.ask(ask, Question::Recipient(to)),
             Next::Begin(ask, message) => return self.ask(ask, Question::Begin(message)),
             Next::Chunk(message) => standing.state = State::Message(message),
             Next::StartTls(reply) => {

@@ -4,7 +4,7 @@
 use super::ask::Answer;
 use super::command::Command;
 use super::message::Message;
-use super::path::ForwardPath;
+use super::recipient::Recipient;
 use super::reply::{Enhanced, Reply};
 use super::session::{Role, Session, Setup};
 use super::transaction::Transaction;
@@ -74,7 +74,7 @@ pub enum Question {
     /// May it send?
     Sender(Transaction),
     /// Do we take mail for this one?
-    Recipient(ForwardPath),
+    Recipient(Recipient),
     /// May the message begin?
     Begin(Message),
     /// Was the piece written?
@@ -202,9 +202,9 @@ impl Standing {
                 self.transaction = Some(transaction);
                 self.say(&Reply::new(250, Enhanced(2, 1, 0), "Sender taken"));
             }
-            Question::Recipient(path) => {
+            Question::Recipient(recipient) => {
                 if let Some(transaction) = &mut self.transaction {
-                    transaction.recipients.push(path);
+                    transaction.recipients.push(recipient);
                 }
                 self.say(&Reply::new(250, Enhanced(2, 1, 5), "Recipient taken"));
             }

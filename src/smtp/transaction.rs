@@ -3,7 +3,7 @@
 
 use super::message::Message;
 use super::parameter::MailParameters;
-use super::path::ForwardPath;
+use super::recipient::Recipient;
 use super::session::{Greeting, Login, Role, Session};
 use crate::base::TlsFacts;
 use crate::mail::Address;
@@ -18,7 +18,7 @@ pub struct Transaction {
     /// Size and body type.
     pub parameters: MailParameters,
     /// Those that were accepted, in order; one may stand there twice.
-    pub recipients: Vec<ForwardPath>,
+    pub recipients: Vec<Recipient>,
     /// Between two chunks: what has come of the message.
     pub chunks: Option<Message>,
 }
@@ -29,7 +29,7 @@ pub struct Envelope {
     /// `None` is `<>`.
     pub reverse_path: Option<Address>,
     /// At least one.
-    pub recipients: Vec<ForwardPath>,
+    pub recipients: Vec<Recipient>,
     /// Size and body type as announced.
     pub parameters: MailParameters,
     /// The name of HELO or EHLO. Printable ASCII, otherwise anything may be in it.
@@ -53,7 +53,7 @@ impl Envelope {
         Self {
             reverse_path: transaction.reverse_path.clone(),
             recipients: transaction.recipients.clone(),
-            parameters: transaction.parameters,
+            parameters: transaction.parameters.clone(),
             greeting: greeting.to_owned(),
             peer: session.setup.peer,
             role: session.setup.role,

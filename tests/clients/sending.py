@@ -272,6 +272,32 @@ def restart(home, folder):
     server.stop()
 
 
+def wishes(home, folder):
+    """RFC 3461: what the sender wants to hear."""
+    server = Server("127.0.0.2", offers=["PIPELINING", "8BITMIME", "DSN"])
+    home.send(["joe@else.test"], TEXT.format("dsn"), options=["RET=HDRS", "ENVID=QQ314159"], rcpt_options=["NOTIFY=SUCCESS,DELAY", "ORCPT=rfc822;Joe@Else.test"])
+    check("wishes are passed on", taken(server) and server.taken[0][0].endswith(" RET=HDRS ENVID=QQ314159")
+          and server.taken[0][1] == ["RCPT TO:<joe@else.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Joe@Else.test"], server.taken)
+    server.stop()
+    count = len(notices(home))
+    server = Server("127.0.0.2")
+    home.send(["joe@else.test"], TEXT.format("dsn"), rcpt_options=["NOTIFY=SUCCESS"], options=["ENVID=a+2Bb"])
+    check("a server that takes no wishes: the sender hears that it was handed on", within(10, lambda: len(notices(home)) > count)
+          and status(notices(home)[-1])["action"] == "relayed", server.taken)
+    fields = dict(notices(home)[-1].get_payload(1).get_payload()[0].items())
+    check("... under the sender's name for it", fields["Original-Envelope-Id"] == "a+b" and fields["Reporting-MTA"] == "dns; mail.home.test", fields)
+    home.send(["bob@home.test"], TEXT.format("dsn"), rcpt_options=["NOTIFY=SUCCESS", "ORCPT=rfc822;Robert@home.test"])
+    told = notices(home)[-1]
+    check("a message that has arrived here: the sender hears it", len(notices(home)) == count + 2 and status(told)["action"] == "delivered"
+          and status(told)["original-recipient"] == "rfc822; Robert@home.test", told)
+    server.script["RCPT"] = "550 5.1.1 no"
+    home.send(["joe@else.test"], TEXT.format("dsn"), rcpt_options=["NOTIFY=NEVER"])
+    home.send(["joe@else.test"], TEXT.format("dsn"), rcpt_options=["NOTIFY=FAILURE"], options=["RET=FULL"])
+    check("RET=FULL: all of it comes back", within(10, lambda: len(notices(home)) == count + 3) and "Hello" in notices(home)[-1].get_payload(2).get_payload(0).get_payload())
+    check("NOTIFY=NEVER: nobody hears", within(5, lambda: home.json("queue", "list") == []) and len(notices(home)) == count + 3)
+    server.stop()
+
+
 def at_home(home, folder):
     count = len(home.mail("bob"))
     server = Server("127.0.0.2")
@@ -287,7 +313,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         dns = Dns(folder, RECORDS)
         home = Home(folder, "home.test", "127.0.0.1", dns)
-        for part in (by_mx, elsewhere, refused, later, slow, offers, tls, restart, at_home):
+        for part in (by_mx, elsewhere, refused, later, slow, offers, tls, restart, wishes, at_home):
             print(f"== {part.__name__}", flush=True)
             part(home, folder)
             empty(home)

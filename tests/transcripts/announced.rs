@@ -12,6 +12,7 @@ const SMTP: &[Shown] = &[
     ("SMTPUTF8", &["C: MAIL FROM:<ü@c.example> SMTPUTF8"]),
     ("SIZE", &[" SIZE=1001", "S: 552 5.3.4"]),
     ("ENHANCEDSTATUSCODES", &["S: 250 2.1.0", "S: 250 2.0.0"]),
+    ("DSN", &[" RET=HDRS ENVID=", " NOTIFY=", " ORCPT="]),
     ("CHUNKING", &["C: BDAT "]),
     ("BINARYMIME", &[" BODY=BINARYMIME"]),
     ("LIMITS", &["S: 250-LIMITS RCPTMAX=3", "S: 452 4.5.3"]),

@@ -150,7 +150,7 @@ impl Protocol for World {
             Ask::Commit if self.setup.role == Role::Lmtp => {
                 mail.delivered = Some(std::mem::take(&mut mail.coming));
                 let recipients = mail.envelope.as_ref().map(|envelope| &envelope.recipients);
-                Answer::Each(recipients.unwrap().iter().map(|path| self.full(path)).collect())
+                Answer::Each(recipients.unwrap().iter().map(|to| self.full(&to.path)).collect())
             }
             Ask::Commit => {
                 mail.delivered = Some(std::mem::take(&mut mail.coming));

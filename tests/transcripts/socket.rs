@@ -5,7 +5,7 @@
 use super::wire::{Opening, Protocol, Shift, Wire};
 use openssl::ssl::{SslConnector, SslMethod, SslStream, SslVerifyMode};
 use pillarbox::base::{Machine, Step, Timestamp, TlsFacts};
-use pillarbox::net::{Acceptor, SelfSigned, Stream, drive, secure};
+use pillarbox::net::{Acceptor, End, SelfSigned, Stream, drive, secure};
 use smol::channel::{Sender, unbounded};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -171,13 +171,13 @@ impl<N: Clone + Send + 'static> Socket<N> {
                 let server = smol::Async::new(server).unwrap();
                 let mut stream = Stream::Clear(server.into());
                 if opening == Opening::Tls {
-                    let (secured, facts) = secure(stream, Some(acceptor())).await.unwrap();
+                    let (secured, facts) = secure(stream, End::Server(acceptor())).await.unwrap();
                     stream = secured;
                     machine.secured(facts);
                 }
                 let answer = async |ask| protocol.answer(ask);
                 // A client that breaks off is part of some texts.
-                let _ = drive(machine, stream, Some(acceptor()), &told, answer).await;
+                let _ = drive(machine, stream, End::Server(acceptor()), &told, answer).await;
                 over.change(|beat| beat.rest = Rest::Over);
             });
         });

@@ -3,10 +3,10 @@
 
 use super::agenda::Errand;
 use super::fate::{Finding, Verdict};
-use super::notice::Notice;
+use super::notice::{Notice, NoticeError};
 use super::visit::Relay;
 use crate::base::Quoted;
-use crate::mail::{Action, Domain};
+use crate::mail::{Action, Domain, Original, Ret};
 use crate::net;
 use crate::smtp::client::{Answer, Ask, Failure, Job, JobRecipient, Outcome, Report};
 use crate::spool::{MessageId, Queued, SpoolError, State, Try};
@@ -203,7 +203,7 @@ impl Relay {
                 .collect();
             if !of.is_empty() {
                 let places = of.iter().map(|(place, _)| (*place, after(action)));
-                match self.tell(Notice { queued: &queued, action, of: &of, host, at }).await {
+                match self.tell_of(&queued, action, &of, host).await {
                     Ok(()) => states.extend(places),
                     // It is tried again with the message itself: nobody is left without a word.
                     Err(error) => {
@@ -213,6 +213,22 @@ impl Relay {
             }
         }
         self.write_down(&errand.id, &tries, &states).await;
+    }
+
+    async fn tell_of(
+        &self,
+        queued: &Queued,
+        action: Action,
+        of: &[(usize, Finding)],
+        host: Option<&str>,
+    ) -> Result<(), NoticeError> {
+        let (text, ret) = self.original(queued, action).await?;
+        let original = match ret {
+            Ret::Full => Original::Full(&text),
+            Ret::Headers => Original::Header(&text),
+        };
+        let envelope = &queued.envelope;
+        self.tell(Notice { envelope, original, action, of, host, at: net::now() }).await
     }
 
     async fn write_down(&self, id: &MessageId, tries: &[Try], states: &[(usize, State)]) {

@@ -8,4 +8,6 @@ mod notice;
 mod visit;
 
 pub use agenda::Listed;
+pub use fate::{Finding, Kind};
+pub use notice::Notice;
 pub use visit::Relay;

@@ -20,8 +20,10 @@ use std::os::unix::fs::FileExt;
 /// A notice about some recipients of a message.
 #[derive(Debug)]
 pub struct Notice<'a> {
-    /// The message.
-    pub queued: &'a Queued,
+    /// Of the message.
+    pub envelope: &'a Envelope,
+    /// As much of it as comes back.
+    pub original: Original<'a>,
     /// What has come of them.
     pub action: Action,
     /// Which they are, with what is known of each.
@@ -61,10 +63,9 @@ const FULL_LEN_MAX: u64 = 1 << 20;
 
 impl Relay {
     /// Tells the sender. Safe on the disk when this returns; a message without a sender has nobody to tell.
-    pub(super) async fn tell(&self, notice: Notice<'_>) -> Result<(), NoticeError> {
-        let Some(to) = notice.queued.envelope.reverse_path.clone() else { return Ok(()) };
-        let original = self.original(&notice).await?;
-        let text = self.notice_text(&notice, &to, &original)?;
+    pub async fn tell(&self, notice: Notice<'_>) -> Result<(), NoticeError> {
+        let Some(to) = notice.envelope.reverse_path.clone() else { return Ok(()) };
+        let text = self.notice_text(&notice, &to)?;
         let (registry, host, path) =
             (self.registry.clone(), self.host.clone(), ForwardPath::Mailbox(to.clone()));
         let owner = self.store.run(move || owner(&registry, &host, path)).await;
@@ -73,16 +74,20 @@ impl Relay {
             Owner::Accounts(accounts, address) => self.put(&accounts, &address, text).await,
             Owner::Elsewhere(address) => self.send_notice(address, text, notice.at).await,
             Owner::Unknown => {
-                log::warn!("queue={} to={to} a notice has no recipient here", notice.queued.id);
+                log::warn!("to={to} a notice has no recipient here");
                 Ok(())
             }
         }
     }
 
     /// As much of the message as comes back. A delay or a success is told with the header alone (RFC 3461 §6.2).
-    async fn original(&self, notice: &Notice<'_>) -> Result<(Vec<u8>, Ret), NoticeError> {
-        let (spool, queued) = (self.spool.clone(), notice.queued.clone());
-        let wants_all = queued.envelope.ret == Some(Ret::Full) && notice.action == Action::Failed;
+    pub(super) async fn original(
+        &self,
+        queued: &Queued,
+        action: Action,
+    ) -> Result<(Vec<u8>, Ret), NoticeError> {
+        let (spool, queued) = (self.spool.clone(), queued.clone());
+        let wants_all = queued.envelope.ret == Some(Ret::Full) && action == Action::Failed;
         let ret = if wants_all && queued.size() <= FULL_LEN_MAX { Ret::Full } else { Ret::Headers };
         let read = move || {
             let outgoing = spool.outgoing(&queued)?;
@@ -104,13 +109,8 @@ impl Relay {
         Ok((text, ret))
     }
 
-    fn notice_text(
-        &self,
-        notice: &Notice<'_>,
-        to: &Address,
-        (original, ret): &(Vec<u8>, Ret),
-    ) -> Result<Vec<u8>, NoticeError> {
-        let envelope = &notice.queued.envelope;
+    fn notice_text(&self, notice: &Notice<'_>, to: &Address) -> Result<Vec<u8>, NoticeError> {
+        let envelope = notice.envelope;
         let date = |at| Date { at, zone_minutes: 0 };
         let fate = |(place, finding): &(usize, Finding)| {
             let recipient: &Recipient = envelope.recipients.get(*place)?;
@@ -142,10 +142,7 @@ impl Relay {
             message_id: &message_id,
             envelope_id: envelope.envelope_id.as_ref(),
             fates: &fates,
-            original: match ret {
-                Ret::Full => Original::Full(original),
-                Ret::Headers => Original::Header(original),
-            },
+            original: notice.original,
         };
         Ok(report.text())
     }
