@@ -20,6 +20,8 @@ pub mod net;
 pub mod registry;
 /// Floor 3: SMTP: what a server session says and asks.
 pub mod smtp;
+/// Floor 3: the queue on the disk: what is to leave, until it has.
+pub mod spool;
 /// Floor 3: one account's mail: memory state, index, cards, changes.
 pub mod store;
 

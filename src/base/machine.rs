@@ -76,4 +76,15 @@ pub struct TlsFacts {
     pub server_name: Option<String>,
     /// Channel binding `tls-exporter` (RFC 9266), 32 bytes, TLS 1.3 only.
     pub exporter: Option<Vec<u8>>,
+    /// What the peer showed of itself; `None` where we are the server.
+    pub peer: Option<PeerCertificate>,
+}
+
+/// What a server showed of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// The certificates in DER, its own first.
+    pub chain: Vec<Vec<u8>>,
+    /// Whether an authority that this machine trusts vouches for it by the name that was asked for; or why not.
+    pub vouched: Result<(), String>,
 }

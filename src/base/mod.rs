@@ -16,7 +16,7 @@ pub use cursor::Cursor;
 pub use ids::AccountId;
 pub use input::{Input, Line};
 pub use line_safety::{ClearText, StartTls};
-pub use machine::{Machine, Output, Step, TlsFacts};
+pub use machine::{Machine, Output, PeerCertificate, Step, TlsFacts};
 pub use quoted::Quoted;
 pub use secret::Secret;
 pub use ticket::{Promise, Ticket, ticket};

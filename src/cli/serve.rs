@@ -4,7 +4,10 @@ use super::command::{Command, Stop};
 use crate::base::ClearText;
 use crate::config::{DEFAULT_PATH, Endpoint, Settings};
 use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, certificate, serve};
+use crate::net::{Connector, Resolver};
 use crate::registry::{Person, Registry};
+use crate::service::Relay;
+use crate::spool::Spool;
 use crate::store::Store;
 use argh::FromArgs;
 use rustix::fs::Mode;
@@ -37,8 +40,17 @@ impl Command for ServeWords {
         let facts = Facts { data: settings.data.clone(), domains: settings.domains };
         let control = Control::bind(&settings.control, facts)?;
         let (host, trust) = (settings.host, settings.trust);
-        let plan = Plan { host, clear_text: ClearText::Refused, tls, control, trust };
         let store = Arc::new(Store::new(&settings.data));
+        let relay = Relay::new(
+            Spool::open(&settings.data)?,
+            store.clone(),
+            registry.clone(),
+            host.clone(),
+            Resolver::new(settings.dns),
+            Connector::new()?,
+        );
+        let relay = Some(Arc::new(relay));
+        let plan = Plan { host, clear_text: ClearText::Refused, tls, control, trust, relay };
         serve(plan, &wanted, store, registry, ready)?;
         Ok(())
     }

@@ -4,7 +4,8 @@ use super::endpoint::Endpoint;
 use super::error::Fault;
 use super::near::nearest;
 use crate::mail::Domain;
-use crate::net::{Network, Trust};
+use crate::net::{Believed, Network, Servers, Trust, server_address};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -21,6 +22,7 @@ pub struct Draft {
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
     pub trust: Trust,
+    pub dns: Servers,
 }
 
 /// A key.
@@ -45,7 +47,7 @@ const NETWORKS: &str =
     "an address or a network, like \"192.0.2.7\" or \"10.0.0.0/8\", or a list of these";
 
 /// Every key that may stand in the file.
-pub const KEYS: [Key; 16] = [
+pub const KEYS: [Key; 18] = [
     Key {
         section: None,
         name: "data",
@@ -102,6 +104,18 @@ pub const KEYS: [Key; 16] = [
         expected: NETWORKS,
         take: |to, _, v| networks(v).map(|all| to.trust.proxy = all),
     },
+    Key {
+        section: Some("dns"),
+        name: "servers",
+        expected: "the addresses of DNS servers, like [\"192.0.2.53\", \"[2001:db8::53]:5353\"]",
+        take: |to, _, v| list(v, server).map(|all| to.dns.listed = all),
+    },
+    Key {
+        section: Some("dns"),
+        name: "trusted",
+        expected: "true (these servers check signatures, and the way to them is safe) or false",
+        take: |to, _, v| believed(v).map(|believed| to.dns.believed = believed),
+    },
 ];
 
 fn put<T>(place: &mut Option<T>, value: Result<T, usize>) -> Result<(), usize> {
@@ -127,6 +141,18 @@ fn networks(value: &Value<'_>) -> Result<Vec<Network>, usize> {
     match value.get_ref().as_array() {
         Some(array) => array.iter().map(network).collect(),
         None => Ok(vec![network(value)?]),
+    }
+}
+
+fn server(value: &Value<'_>) -> Result<SocketAddr, usize> {
+    text(value, server_address)
+}
+
+fn believed(value: &Value<'_>) -> Result<Believed, usize> {
+    match value.get_ref().as_bool() {
+        Some(true) => Ok(Believed::All),
+        Some(false) => Ok(Believed::Nobody),
+        None => Err(value.span().start),
     }
 }
 

@@ -4,7 +4,7 @@ use super::endpoint::Endpoint;
 use super::error::{ConfigError, Fault};
 use super::keys::{Draft, read};
 use crate::mail::Domain;
-use crate::net::Trust;
+use crate::net::{Servers, Trust};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -28,6 +28,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Addresses that may do what others may not.
     pub trust: Trust,
+    /// Who is asked for names: what `net::Resolver` is made of.
+    pub dns: Servers,
     listen: Vec<(&'static str, Vec<Endpoint>)>,
 }
 
@@ -52,7 +54,7 @@ impl Settings {
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
         // Editors of other systems put a byte order mark first.
         let (draft, mut faults) = read(text.strip_prefix('\u{feff}').unwrap_or(text))?;
-        let Draft { data, control, host, domains, listen, certificate, key, trust } = draft;
+        let Draft { data, control, host, domains, listen, certificate, key, trust, dns } = draft;
         let mut missing = |key: &str, what: &str| {
             let key = format!("`{key}`");
             // One that is there and wrong has been named already.
@@ -89,6 +91,7 @@ impl Settings {
                 domains,
                 tls,
                 trust,
+                dns,
                 listen,
             }),
             _ => Err(faults),
@@ -110,7 +113,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::{Endpoint, Settings, TlsFiles, Trust};
+    use super::{Endpoint, Servers, Settings, TlsFiles, Trust};
+    use crate::net::Believed;
 
     fn at(text: &str) -> Endpoint {
         Endpoint::address_or_socket(text).unwrap()
@@ -128,6 +132,7 @@ mod tests {
         assert_eq!(settings.listen("smtp", Some(25)), [at("[::]:25")]);
         assert_eq!(settings.listen("lmtp", None), []);
         assert_eq!(settings.trust, Trust::default());
+        assert_eq!(settings.dns, Servers::default());
         assert_eq!(settings.tls, None);
     }
 
@@ -135,7 +140,7 @@ mod tests {
     fn everything_can_be_said() {
         let text = format!(
             "{LEAST}data = '/d'\ncontrol = '/d/c'\n[listen]\nsmtp = ['127.0.0.1:25', '[::1]:25']\nsubmission = []\n\
-             submissions = '127.0.0.1:0'\nlmtp = ['/run/x/lmtp', '127.0.0.1:24']\n[tls]\ncertificate = '/c'\nkey = '/k'\n[trust]\nlmtp = []\nproxy = ['10.0.0.0/8', '::1']\n"
+             submissions = '127.0.0.1:0'\nlmtp = ['/run/x/lmtp', '127.0.0.1:24']\n[tls]\ncertificate = '/c'\nkey = '/k'\n[trust]\nlmtp = []\nproxy = ['10.0.0.0/8', '::1']\n[dns]\nservers = ['192.0.2.53', '[::1]:5353']\ntrusted = true\n"
         );
         let settings = Settings::parse(&text).unwrap();
         assert_eq!(settings.data.to_str(), Some("/d"));
@@ -149,6 +154,8 @@ mod tests {
         assert_eq!(settings.tls, Some(files));
         assert!(!settings.trust.hands_on([127, 0, 0, 1].into()));
         assert!(settings.trust.is_proxy([10, 1, 2, 3].into()));
+        let listed = ["192.0.2.53:53", "[::1]:5353"].map(|address| address.parse().unwrap());
+        assert_eq!(settings.dns, Servers { listed: listed.into(), believed: Believed::All });
     }
 
     #[test]
@@ -198,6 +205,9 @@ mod tests {
                 Some(5),
                 &["`proxy` must be an address or a network"],
             ),
+            ("[dns]\nservers = ['dns.example']", Some(4), &["`servers` must be the addresses"]),
+            ("[dns]\nservers = []", Some(4), &["`servers` must be the addresses", "it is []"]),
+            ("[dns]\ntrusted = 'yes'", Some(4), &["`trusted` must be true"]),
             ("[tls]\nkey = '/k'", None, &["`certificate` is missing in [tls]"]),
             ("[tls]\ncertificate = '/k'", None, &["`key` is missing in [tls]"]),
             (

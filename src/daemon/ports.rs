@@ -12,10 +12,10 @@ use crate::base::{ClearText, Machine, Quoted, StartTls};
 use crate::config::Endpoint;
 use crate::imap;
 use crate::mail::Domain;
-use crate::net::{self, Acceptor, Admission, Crowd, DriveError, Stream, Trust};
+use crate::net::{self, Acceptor, Admission, Crowd, DriveError, End, Stream, Trust};
 use crate::pop3;
 use crate::registry::Registry;
-use crate::service::{Access, Collect, Logins, Receive, Signing};
+use crate::service::{Access, Collect, Logins, Receive, Relay, Signing};
 use crate::smtp::{self, Limits, Role, Server, Setup};
 use crate::store::Store;
 use async_signal::{Signal, Signals};
@@ -46,6 +46,8 @@ pub struct Plan {
     pub control: Control,
     /// Addresses that may do what others may not.
     pub trust: Trust,
+    /// What brings mail to other servers; `None`: nothing leaves this machine.
+    pub relay: Option<Arc<Relay>>,
 }
 
 /// Most connections in all and from one address. A household of phones, each with a connection a folder, is one address.
@@ -157,6 +159,9 @@ async fn run(
     }
     listening.push(executor.spawn(back_up_daily(house.registry.clone())));
     listening.push(executor.spawn(clear_removed_daily(house.store.clone())));
+    if let Some(relay) = house.plan.relay.clone() {
+        listening.push(executor.spawn(relay.run(executor.clone())));
+    }
     listening.push(executor.spawn(keep_keys_hourly(house.signing.clone())));
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
@@ -194,7 +199,12 @@ async fn run(
         house.pop3.tell_and_wait(pop3::News::Shutdown, STOP_WAIT),
         talks.tell_and_wait((), STOP_WAIT),
     );
-    let ((smtp, imap), (pop3, _)) = future::zip(told, others).await;
+    let leaving = async {
+        if let Some(relay) = &house.plan.relay {
+            relay.stop(STOP_WAIT).await;
+        }
+    };
+    let (((smtp, imap), (pop3, _)), ()) = future::zip(future::zip(told, others), leaving).await;
     let left = smtp + imap + pop3;
     if left > 0 {
         log::warn!(
@@ -371,6 +381,7 @@ async fn converse(
         house.registry.clone(),
         house.plan.host.clone(),
         house.logins.clone(),
+        house.plan.relay.clone(),
         peer,
     );
     let answer = async |ask| {
@@ -381,7 +392,7 @@ async fn converse(
         }
         answer
     };
-    net::drive(machine, stream, Some(&house.plan.tls), &place.news, answer).await
+    net::drive(machine, stream, End::Server(&house.plan.tls), &place.news, answer).await
 }
 
 async fn read_mail(
@@ -410,7 +421,7 @@ async fn read_mail(
         }
         answer
     };
-    net::drive(machine, stream, Some(&house.plan.tls), &place.news, answer).await
+    net::drive(machine, stream, End::Server(&house.plan.tls), &place.news, answer).await
 }
 
 async fn collect(
@@ -438,7 +449,7 @@ async fn collect(
         }
         answer
     };
-    net::drive(machine, stream, Some(&house.plan.tls), &place.news, answer).await
+    net::drive(machine, stream, End::Server(&house.plan.tls), &place.news, answer).await
 }
 
 /// The handshake, where it comes first.
@@ -451,7 +462,7 @@ async fn greet<M: Machine>(
     if !port.is_secure() {
         return Ok((machine, stream));
     }
-    let (stream, facts) = net::secure(stream, Some(&house.plan.tls)).await?;
+    let (stream, facts) = net::secure(stream, End::Server(&house.plan.tls)).await?;
     machine.secured(facts);
     Ok((machine, stream))
 }

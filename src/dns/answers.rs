@@ -5,6 +5,9 @@ use super::name::Name;
 use super::record::{Kind, Record};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// So many aliases (CNAME) are followed, one after another; more are taken for a circle.
+pub const ALIASES_MAX: usize = 8;
+
 /// A name and a kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Question {

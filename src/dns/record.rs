@@ -28,6 +28,24 @@ pub enum Kind {
     Soa,
 }
 
+impl Kind {
+    /// Its TYPE in messages (RFC 1035 §3.2.2, and the RFC of each).
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::A => 1,
+            Self::Ns => 2,
+            Self::Soa => 6,
+            Self::Ptr => 12,
+            Self::Mx => 15,
+            Self::Txt => 16,
+            Self::Aaaa => 28,
+            Self::Srv => 33,
+            Self::Tlsa => 52,
+            Self::Caa => 257,
+        }
+    }
+}
+
 /// One record's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {

@@ -2,7 +2,8 @@
 //! does not read, or that sends without end, costs one buffer; and others have their turn after each piece that it sends
 //! or reads, however fast it is.
 
-use super::clock::now;
+use super::clock::{now, within};
+use super::connector::Connector;
 use super::stream::Stream;
 use super::tls::{Acceptor, TlsError};
 use super::wire::Wire;
@@ -65,7 +66,7 @@ enum Heard<N> {
 pub async fn drive<M: Machine>(
     mut machine: M,
     stream: Stream,
-    tls: Option<&Acceptor>,
+    tls: End<'_>,
     news: &Receiver<M::News>,
     mut answer: impl AsyncFnMut(M::Ask) -> M::Answer,
 ) -> Result<(), DriveError> {
@@ -107,28 +108,29 @@ pub async fn drive<M: Machine>(
     }
 }
 
-/// A connection after its handshake, which has a time limit.
-pub async fn secure(
-    stream: Stream,
-    tls: Option<&Acceptor>,
-) -> Result<(Stream, TlsFacts), DriveError> {
-    match (stream, tls) {
-        (Stream::Clear(stream), Some(tls)) => within(HANDSHAKE_WAIT, tls.accept(stream))
-            .await
-            .ok_or(DriveError::Slow)?
-            .map_err(DriveError::Tls),
-        (Stream::Local(_), _) => Err(DriveError::Cannot("there is no TLS on a Unix socket")),
-        (Stream::Tls(_), _) => Err(DriveError::Tls(TlsError::Twice)),
-        (Stream::Clear(_), None) => Err(DriveError::Cannot("there is no certificate here")),
-    }
+/// Which end of TLS we are.
+#[derive(Debug, Clone, Copy)]
+pub enum End<'a> {
+    /// The server's, with its certificate.
+    Server(&'a Acceptor),
+    /// The client's, and the name of the server that is meant.
+    Client(&'a Connector, &'a str),
 }
 
-async fn within<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {
-    future::or(async { Some(work.await) }, async {
-        Timer::after(most).await;
-        None
-    })
-    .await
+/// A connection after its handshake, which has a time limit.
+pub async fn secure(stream: Stream, end: End<'_>) -> Result<(Stream, TlsFacts), DriveError> {
+    let stream = match stream {
+        Stream::Clear(stream) => stream,
+        Stream::Local(_) => return Err(DriveError::Cannot("there is no TLS on a Unix socket")),
+        Stream::Tls(_) => return Err(DriveError::Tls(TlsError::Twice)),
+    };
+    let shaken = async {
+        match end {
+            End::Server(acceptor) => acceptor.accept(stream).await,
+            End::Client(connector, name) => connector.connect(stream, name).await,
+        }
+    };
+    within(HANDSHAKE_WAIT, shaken).await.ok_or(DriveError::Slow)?.map_err(DriveError::Tls)
 }
 
 /// Waits for bytes, news or a time. A connection that rests gives its memory back meanwhile.
@@ -201,9 +203,9 @@ async fn write(wire: &mut Wire, bytes: &[u8]) -> Result<(), DriveError> {
 
 #[cfg(test)]
 mod tests {
-    use super::drive;
+    use super::{End, drive};
     use crate::base::{Machine, Output, Step, Timestamp, TlsFacts};
-    use crate::net::{Stream, now};
+    use crate::net::{Acceptor, SelfSigned, Stream, now};
     use smol::LocalExecutor;
     use smol::channel::unbounded;
     use smol::io::AsyncWriteExt;
@@ -241,6 +243,12 @@ mod tests {
         fn secured(&mut self, _: TlsFacts) {}
     }
 
+    /// There is no handshake.
+    fn nobody() -> Acceptor {
+        let made = SelfSigned::new(&["localhost"]).unwrap();
+        Acceptor::new(&made.certificate, &made.key).unwrap()
+    }
+
     /// What a session has done when another, ready at the same time, has its turn.
     fn done_before_another(pieces: usize, waiting: &[u8]) -> usize {
         let executor = LocalExecutor::new();
@@ -251,7 +259,8 @@ mod tests {
             let machine = Busy { pieces, done: done.clone() };
             let (_teller, news) = unbounded();
             let session = executor.spawn(async move {
-                drive(machine, Stream::Local(here), None, &news, async |()| ()).await
+                drive(machine, Stream::Local(here), End::Server(&nobody()), &news, async |()| ())
+                    .await
             });
             let another = executor.spawn(async move { done.get() }).await;
             session.cancel().await;

@@ -1,5 +1,4 @@
-//! TLS for everything that accepts (TLS 1.2 and 1.3), and a self-signed certificate for `try`. The only file that names
-//! async-openssl's handshake; RFC 9266 for the exporter.
+//! TLS for everything that accepts (TLS 1.2 and 1.3), and a self-signed certificate for `try`. RFC 9266 for the exporter.
 
 use super::stream::Stream;
 use crate::base::TlsFacts;
@@ -34,6 +33,8 @@ impl fmt::Debug for Acceptor {
 pub enum TlsError {
     /// The certificate or key cannot be used: ours to mend.
     Certificate(ErrorStack),
+    /// The authorities of this machine cannot be read: ours to mend.
+    Authorities(ErrorStack),
     /// The peer's handshake failed.
     Handshake(ssl::Error),
     /// STARTTLS on a connection that is TLS already: a fault of ours.
@@ -44,11 +45,16 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate(error) => write!(f, "certificate or key unusable: {error}"),
+            Self::Authorities(error) => {
+                write!(f, "the certificates of this machine's authorities cannot be read: {error}")
+            }
             Self::Handshake(error) => write!(f, "TLS handshake failed: {error}"),
             Self::Twice => f.write_str("TLS within TLS"),
         }
     }
 }
+
+impl std::error::Error for TlsError {}
 
 impl From<ErrorStack> for TlsError {
     fn from(error: ErrorStack) -> Self {
@@ -84,7 +90,8 @@ impl Acceptor {
     }
 }
 
-fn facts(ssl: &SslRef) -> TlsFacts {
+/// What is known of a session after its handshake.
+pub(super) fn facts(ssl: &SslRef) -> TlsFacts {
     let mut binding = vec![0; 32];
     let exported = ssl.version2() == Some(SslVersion::TLS1_3)
         && ssl.export_keying_material(&mut binding, "EXPORTER-Channel-Binding", Some(&[])).is_ok();
@@ -93,6 +100,7 @@ fn facts(ssl: &SslRef) -> TlsFacts {
         cipher: ssl.current_cipher().map_or("", |cipher| cipher.name()).to_owned(),
         server_name: ssl.servername(NameType::HOST_NAME).map(str::to_owned),
         exporter: exported.then_some(binding),
+        peer: None,
     }
 }
 

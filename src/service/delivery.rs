@@ -1,14 +1,16 @@
-//! A message under way to its mailboxes: what is held of it, what is written, and how it ends for each recipient. The sender
-//! controls the text, and how much of it there is.
+//! A message under way to mailboxes here and to the queue: what is held of it, what is written, and how it ends for each
+//! recipient. The sender controls the text, and how much of it there is.
 
+use super::fresh_id::fresh_id;
+use super::relay::Relay;
 use crate::base::{AccountId, Timestamp};
 use crate::mail::trace::{Received, delivered_to, return_path};
-use crate::mail::{Address, Date, Domain, submission};
+use crate::mail::{Address, Date, Domain, Notify, submission};
 use crate::maildir::Flags;
 use crate::registry::RegistryError;
 use crate::smtp::{Enhanced, Envelope, Reply, Role};
+use crate::spool::{self, Draft, SpoolError, State};
 use crate::store::{Cause, Incoming, Placement, Store, StoreError, Target};
-use openssl::rand::rand_bytes;
 
 /// A message under way.
 #[derive(Debug)]
@@ -18,6 +20,10 @@ pub struct Message {
     recipients: Vec<Recipient>,
     /// To which of them each path of the envelope leads, or why to none.
     ways: Vec<Result<Vec<AccountId>, Reply>>,
+    /// Those on other servers.
+    outward: Vec<Address>,
+    /// Where it is written for them.
+    draft: Option<Draft>,
     /// Not yet written; a submitted message waits here until its header is whole.
     held: Vec<u8>,
     began: Timestamp,
@@ -80,7 +86,15 @@ impl Delivery {
 impl Message {
     /// For nobody yet.
     pub const fn new(envelope: Box<Envelope>, began: Timestamp) -> Self {
-        Self { envelope, recipients: Vec::new(), ways: Vec::new(), held: Vec::new(), began }
+        Self {
+            envelope,
+            recipients: Vec::new(),
+            ways: Vec::new(),
+            outward: Vec::new(),
+            draft: None,
+            held: Vec::new(),
+            began,
+        }
     }
 
     /// Adds the mailboxes of the envelope's next path, with the address to note as Delivered-To; or why it has none.
@@ -94,6 +108,12 @@ impl Message {
             }
             accounts
         }));
+    }
+
+    /// Adds somebody on another server: the envelope's next path.
+    pub fn add_outward(&mut self, address: Address) {
+        self.ways.push(Ok(Vec::new()));
+        self.outward.push(address);
     }
 
     /// Takes the next piece.
@@ -112,8 +132,13 @@ impl Message {
         self.held.len() >= enough
     }
 
-    /// Places it, after all was written. By LMTP, how it ended for each recipient.
-    pub async fn commit(mut self, store: &Store) -> Result<Option<Vec<Option<Reply>>>, Reply> {
+    /// Places it, after all was written. By LMTP, how it ended for each recipient. Mailboxes first: they may be full, and
+    /// then it must not be on its way to others, for the sender will try it again.
+    pub async fn commit(
+        mut self,
+        store: &Store,
+        relay: Option<&Relay>,
+    ) -> Result<Option<Vec<Option<Reply>>>, Reply> {
         let mut commits = Vec::new();
         for recipient in &mut self.recipients {
             let Some(incoming) = recipient.state.take_incoming() else { continue };
@@ -132,11 +157,16 @@ impl Message {
             };
         }
         self.verdict()?;
+        if let (Some(draft), Some(relay)) = (self.draft.take(), relay) {
+            let finished = smol::unblock(move || draft.finish(b"")).await;
+            relay.accept(finished.map_err(|error| not_queued(&error))?);
+        }
         Ok((self.envelope.role == Role::Lmtp).then(|| self.each()))
     }
 
     fn is_fresh(&self) -> bool {
-        self.recipients.iter().all(|recipient| matches!(recipient.state, Delivery::Fresh))
+        self.draft.is_none()
+            && self.recipients.iter().all(|recipient| matches!(recipient.state, Delivery::Fresh))
     }
 
     /// For each path of the envelope, why it is refused, if it is.
@@ -163,8 +193,13 @@ impl Message {
         }
     }
 
-    /// Writes what is held into the `tmp/` of every mailbox. Blocks.
-    pub fn write_out(&mut self, store: &Store, host: &Domain) -> Result<(), Reply> {
+    /// Writes what is held into the `tmp/` of every mailbox, and into the queue. Blocks.
+    pub fn write_out(
+        &mut self,
+        store: &Store,
+        relay: Option<&Relay>,
+        host: &Domain,
+    ) -> Result<(), Reply> {
         let mut held = std::mem::take(&mut self.held);
         if self.is_fresh() {
             if self.envelope.login.is_some() {
@@ -178,11 +213,42 @@ impl Message {
                     Err(error) => Delivery::Refused(not_stored(&error)),
                 };
             }
+            if let Some(relay) = relay.filter(|_| !self.outward.is_empty()) {
+                let draft = self.begin_draft(relay, host);
+                self.draft = Some(draft.map_err(|error| not_queued(&error))?);
+            }
         }
         for recipient in &mut self.recipients {
             recipient.state.write(&held);
         }
+        if let Some(draft) = &mut self.draft {
+            draft.write(&held).map_err(|error| not_queued(&error))?;
+        }
         self.verdict()
+    }
+
+    fn begin_draft(&self, relay: &Relay, host: &Domain) -> Result<Draft, SpoolError> {
+        let recipient = |address: &Address| spool::Recipient {
+            address: address.clone(),
+            notify: Notify::Unsaid,
+            original: None,
+            state: State::Waiting,
+        };
+        let envelope = spool::Envelope {
+            arrived: self.began,
+            hold_until: None,
+            reverse_path: self.envelope.reverse_path.clone(),
+            account: self.envelope.login.as_ref().map(|login| login.account),
+            demands: self.envelope.parameters.demands,
+            ret: None,
+            envelope_id: None,
+            recipients: self.outward.iter().map(recipient).collect(),
+        };
+        let mut draft = relay.spool().begin(envelope)?;
+        let id = draft.id().to_string();
+        let only = self.outward.first().filter(|_| self.envelope.recipients.len() == 1);
+        draft.write(self.received(host, only, &id).as_bytes())?;
+        Ok(draft)
     }
 
     fn open(
@@ -199,16 +265,20 @@ impl Message {
 
     /// Adds what a submitted message lacks and takes Bcc out (RFC 6409 §8).
     fn complete(&self, held: &[u8], host: &Domain) -> Result<Vec<u8>, Reply> {
-        let mut random = [0; 12];
-        rand_bytes(&mut random).map_err(|error| failed(&RegistryError::Keys(error)))?;
-        let left: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        let message_id = format!("{left}@{host}");
+        let message_id = fresh_id(host).map_err(|error| failed(&RegistryError::Keys(error)))?;
         let date = Date { at: self.began, zone_minutes: 0 };
         submission::complete(held, submission::Additions { date, message_id: &message_id })
             .ok_or_else(|| Reply::new(554, Enhanced(5, 6, 0), "The header is over 256 KB"))
     }
 
     fn trace(&self, host: &Domain, address: &Address, id: &str) -> String {
+        let only = (self.envelope.recipients.len() == 1).then_some(address);
+        return_path(self.envelope.reverse_path.as_ref())
+            + &delivered_to(address)
+            + &self.received(host, only, id)
+    }
+
+    fn received(&self, host: &Domain, recipient: Option<&Address>, id: &str) -> String {
         let envelope = &self.envelope;
         let received = Received {
             greeting: &envelope.greeting,
@@ -217,10 +287,10 @@ impl Message {
             by: host.as_str(),
             with: envelope.protocol,
             id,
-            recipient: (envelope.recipients.len() == 1).then_some(address),
+            recipient,
             at: Date { at: self.began, zone_minutes: 0 },
         };
-        return_path(envelope.reverse_path.as_ref()) + &delivered_to(address) + &received.field()
+        received.field()
     }
 }
 
@@ -257,6 +327,19 @@ pub fn not_stored(error: &StoreError) -> Reply {
         _ => log::error!("service=receive not stored: {error}"),
     }
     Reply::new(451, Enhanced(4, 3, 0), "The message cannot be kept now; try later")
+}
+
+/// The queue did not take it.
+fn not_queued(error: &SpoolError) -> Reply {
+    log::error!("service=submit {error}");
+    match error {
+        SpoolError::NoSpace => {
+            Reply::new(452, Enhanced(4, 3, 1), "The disk is full, or nearly; try later")
+        }
+        SpoolError::Io(..) | SpoolError::Gone => {
+            Reply::new(451, Enhanced(4, 3, 0), "The message cannot be kept now; try later")
+        }
+    }
 }
 
 /// The server stops.

@@ -4,9 +4,12 @@
 mod access;
 mod collect;
 mod delivery;
+mod fresh_id;
 mod import;
 mod login;
+mod owners;
 mod receive;
+mod relay;
 mod signing;
 
 pub use access::Access;
@@ -14,4 +17,5 @@ pub use collect::Collect;
 pub use import::{BATCH_MAX, Import, Marks, Outcome, Way};
 pub use login::{LoginRefused, Logins};
 pub use receive::Receive;
+pub use relay::{Listed, Relay};
 pub use signing::{Pace, RotateError, Seen, Signing};

@@ -3,10 +3,12 @@
 
 use super::delivery::{Message, failed, fault, not_stored, stopped};
 use super::login::{LoginRefused, Logins};
+use super::owners::{Owner, owner};
+use super::relay::Relay;
 use crate::base::AccountId;
 use crate::mail::{Address, Domain};
 use crate::net;
-use crate::registry::{LoggedIn, Registry, RegistryError};
+use crate::registry::{LoggedIn, Registry};
 use crate::sasl::Credentials;
 use crate::smtp::{Answer, Ask, Enhanced, Envelope, ForwardPath, Login, Reply};
 use crate::store::Store;
@@ -20,6 +22,8 @@ pub struct Receive {
     registry: Arc<Registry>,
     host: Domain,
     logins: Arc<Logins>,
+    /// `None`: nothing leaves this machine.
+    relay: Option<Arc<Relay>>,
     peer: IpAddr,
     message: Option<Message>,
 }
@@ -31,9 +35,10 @@ impl Receive {
         registry: Arc<Registry>,
         host: Domain,
         logins: Arc<Logins>,
+        relay: Option<Arc<Relay>>,
         peer: IpAddr,
     ) -> Self {
-        Self { store, registry, host, logins, peer, message: None }
+        Self { store, registry, host, logins, relay, peer, message: None }
     }
 
     /// Decides what the session asks.
@@ -100,7 +105,10 @@ impl Receive {
         size: Option<u64>,
         logged_in: bool,
     ) -> Result<(), Reply> {
-        let (accounts, _) = self.owners(path, logged_in).await?;
+        let accounts = match self.way(path, logged_in).await? {
+            Way::Here(accounts, _) => accounts,
+            Way::Out(_) => return Ok(()),
+        };
         for account in accounts {
             let account = self.store.account(account);
             let room = self.store.run(move || account.room(1, size.unwrap_or(0))).await;
@@ -109,26 +117,22 @@ impl Receive {
         Ok(())
     }
 
-    /// Whose mail a recipient's is, and the address to note as Delivered-To.
-    async fn owners(
-        &self,
-        path: ForwardPath,
-        logged_in: bool,
-    ) -> Result<(Vec<AccountId>, Address), Reply> {
+    /// Where a recipient's mail goes.
+    async fn way(&self, path: ForwardPath, logged_in: bool) -> Result<Way, Reply> {
         let (registry, host) = (self.registry.clone(), self.host.clone());
-        let found = self.store.run(move || find_owner(&registry, &host, path)).await;
+        let found = self.store.run(move || owner(&registry, &host, path)).await;
+        let refused = |text| Reply::new(550, Enhanced(5, 7, 1), text);
         match found.ok_or_else(stopped)?.map_err(|error| failed(&error))? {
-            Owner::Accounts(accounts, address) => Ok((accounts, address)),
+            Owner::Accounts(accounts, address) => Ok(Way::Here(accounts, address)),
             Owner::Unknown => {
                 Err(Reply::new(550, Enhanced(5, 1, 1), "Nobody here has this address"))
             }
-            Owner::Elsewhere if logged_in => Err(Reply::new(
-                550,
-                Enhanced(5, 7, 1),
-                "Sending to other servers is not set up here; mail reaches people on this server only",
-            )),
-            Owner::Elsewhere => {
-                Err(Reply::new(550, Enhanced(5, 7, 1), "We do not take mail for this domain"))
+            Owner::Elsewhere(_) if !logged_in => {
+                Err(refused("We do not take mail for this domain"))
+            }
+            Owner::Elsewhere(address) if self.relay.is_some() => Ok(Way::Out(address)),
+            Owner::Elsewhere(_) => {
+                Err(refused("Nothing leaves this machine; mail reaches people on this server only"))
             }
         }
     }
@@ -137,7 +141,11 @@ impl Receive {
         let (paths, logged_in) = (envelope.recipients.clone(), envelope.login.is_some());
         let mut message = Message::new(envelope, net::now());
         for path in paths {
-            message.add(self.owners(path, logged_in).await);
+            match self.way(path, logged_in).await {
+                Ok(Way::Here(accounts, address)) => message.add(Ok((accounts, address))),
+                Ok(Way::Out(address)) => message.add_outward(address),
+                Err(reply) => message.add(Err(reply)),
+            }
         }
         message.verdict()?;
         self.message = Some(message);
@@ -153,9 +161,9 @@ impl Receive {
     /// Writes what is held into every recipient's `tmp/`.
     async fn flush(&mut self) -> Result<(), Reply> {
         let Some(mut message) = self.message.take() else { return Err(stopped()) };
-        let (store, host) = (self.store.clone(), self.host.clone());
-        let written =
-            self.store.run(move || message.write_out(&store, &host).map(|()| message)).await;
+        let (store, relay, host) = (self.store.clone(), self.relay.clone(), self.host.clone());
+        let write = move || message.write_out(&store, relay.as_deref(), &host).map(|()| message);
+        let written = self.store.run(write).await;
         self.message = Some(written.ok_or_else(stopped)??);
         Ok(())
     }
@@ -163,43 +171,16 @@ impl Receive {
     async fn commit(&mut self) -> Result<Option<Vec<Option<Reply>>>, Reply> {
         self.flush().await?;
         let Some(message) = self.message.take() else { return Err(stopped()) };
-        message.commit(&self.store).await
+        message.commit(&self.store, self.relay.as_deref()).await
     }
 }
 
-enum Owner {
-    Accounts(Vec<AccountId>, Address),
-    Unknown,
-    Elsewhere,
-}
-
-fn find_owner(
-    registry: &Registry,
-    host: &Domain,
-    path: ForwardPath,
-) -> Result<Owner, RegistryError> {
-    let address = match path {
-        ForwardPath::Mailbox(address) => address,
-        ForwardPath::Postmaster => match Address::new("postmaster", host.clone()) {
-            Ok(address) => address,
-            Err(_) => return Ok(Owner::Unknown),
-        },
-    };
-    let accounts = registry.recipients(&address)?;
-    if !accounts.is_empty() {
-        return Ok(Owner::Accounts(accounts, address));
-    }
-    let ours = address.domain() == host || registry.is_ours(address.domain())?;
-    if !ours {
-        return Ok(Owner::Elsewhere);
-    }
-    // RFC 5321 §4.5.1: postmaster always reaches a person.
-    if address.user().eq_ignore_ascii_case("postmaster")
-        && let Some(person) = registry.postmaster()?
-    {
-        return Ok(Owner::Accounts(vec![person.account], address));
-    }
-    Ok(Owner::Unknown)
+/// Where mail goes.
+enum Way {
+    /// To these people here, under this address.
+    Here(Vec<AccountId>, Address),
+    /// To another server.
+    Out(Address),
 }
 
 fn refusal(refused: LoginRefused) -> Reply {

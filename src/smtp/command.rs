@@ -3,11 +3,12 @@
 
 use super::chunk::EndMarker;
 use super::extension::mail_parameter;
-use super::parameter::{Letters, MailParameters};
+use super::parameter::MailParameters;
 use super::path::{ForwardPath, forward_path, reverse_path};
 use super::reply::{Enhanced, Reply};
 use super::session::Greeting;
 use crate::base::{Cursor, Secret};
+use crate::mail::Letters;
 use crate::mail::{Address, AddressError};
 
 /// A command that was understood.
@@ -191,7 +192,7 @@ fn mail(rest: &mut Cursor<'_>, form: &'static str) -> Result<Command, CommandErr
         let set = mail_parameter(name).ok_or(CommandError::Parameter)?;
         set(&mut parameters, value).ok_or(CommandError::ParameterValue)
     })?;
-    if letters == Letters::Utf8 && parameters.letters == Letters::Ascii {
+    if letters == Letters::Utf8 && parameters.demands.letters == Letters::Ascii {
         return Err(CommandError::SenderLetters);
     }
     Ok(Command::Mail(path, parameters))
@@ -253,9 +254,9 @@ fn auth(rest: &mut Cursor<'_>, form: &'static str) -> Result<Command, CommandErr
 
 #[cfg(test)]
 mod tests {
-    use super::super::parameter::Body;
     use super::{Command, CommandError, EndMarker, Greeting, parse};
     use crate::mail::AddressError;
+    use crate::mail::Body;
 
     #[test]
     fn commands_as_real_clients_write_them() {
@@ -268,7 +269,7 @@ mod tests {
                 panic!("{line}");
             };
             assert_eq!(address.to_string(), "a@b.example");
-            assert_eq!((parameters.size, parameters.body), (Some(12), Body::EightBitMime));
+            assert_eq!((parameters.size, parameters.demands.body), (Some(12), Body::EightBitMime));
         }
         let hello = parse("EHLO M\u{fc}ller-PC extra".as_bytes());
         assert_eq!(hello, Ok(Command::Hello(Greeting::Ehlo("M??ller-PC".into()))));

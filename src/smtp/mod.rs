@@ -3,6 +3,7 @@
 
 mod ask;
 mod chunk;
+pub mod client;
 mod command;
 mod data;
 mod extension;
@@ -11,6 +12,7 @@ mod message;
 mod parameter;
 mod path;
 mod reply;
+mod route;
 mod rules;
 mod server;
 mod session;
@@ -19,9 +21,10 @@ mod transaction;
 
 pub use ask::{Answer, Ask, News};
 pub use limits::Limits;
-pub use parameter::{Body, Letters, MailParameters};
+pub use parameter::MailParameters;
 pub use path::ForwardPath;
 pub use reply::{Enhanced, Reply};
+pub use route::{Families, Host, NoMail, Route, draw, route};
 pub use server::Server;
 pub use session::{Greeting, Login, Role, Setup};
 pub use transaction::Envelope;

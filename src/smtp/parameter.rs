@@ -1,36 +1,14 @@
 //! The parameters of MAIL (RFC 5321 §4.1.2, `Mail-parameters`) and their values. The peer wrote them.
 
-/// How the body is to be taken (RFC 6152, RFC 3030 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Body {
-    /// Said to be ASCII, or not said.
-    #[default]
-    SevenBit,
-    /// Bytes above 127 may be in it.
-    EightBitMime,
-    /// Any bytes may be in it, and it comes by BDAT.
-    BinaryMime,
-}
-
-/// Which letters addresses are written with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Letters {
-    /// ASCII only.
-    #[default]
-    Ascii,
-    /// Any, in UTF-8 (RFC 6531).
-    Utf8,
-}
+use crate::mail::{Body, Demands, Letters};
 
 /// What MAIL said of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MailParameters {
     /// The size that the client announces, in bytes (RFC 1870).
     pub size: Option<u64>,
-    /// The body type.
-    pub body: Body,
-    /// `Utf8`: addresses and header fields may have letters beyond ASCII.
-    pub letters: Letters,
+    /// What the message demands of its way.
+    pub demands: Demands,
 }
 
 /// SIZE: `1*20DIGIT`. A number over `u64` is as good as the largest.
@@ -43,18 +21,13 @@ pub fn size(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
 
 /// BODY: `7BIT`, `8BITMIME` or `BINARYMIME`.
 pub fn body(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
-    parameters.body = match value.to_ascii_uppercase().as_slice() {
-        b"7BIT" => Body::SevenBit,
-        b"8BITMIME" => Body::EightBitMime,
-        b"BINARYMIME" => Body::BinaryMime,
-        _ => return None,
-    };
+    parameters.demands.body = Body::parse(value)?;
     Some(())
 }
 
 /// SMTPUTF8: no value (RFC 6531 §3.4).
 pub fn smtputf8(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
-    parameters.letters = Letters::Utf8;
+    parameters.demands.letters = Letters::Utf8;
     value.is_empty().then_some(())
 }
 

@@ -1,8 +1,8 @@
 //! The paths of MAIL and RCPT (RFC 5321 §4.1.2): `<>`, a mailbox, a source route before it, which is read and dropped
 //! (Appendix C), and `postmaster` without a domain (§4.1.1.3). The peer wrote them.
 
-use super::parameter::Letters;
 use crate::base::Cursor;
+use crate::mail::Letters;
 use crate::mail::{Address, AddressError, Domain};
 use std::fmt;
 

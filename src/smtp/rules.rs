@@ -6,13 +6,14 @@ use super::chunk::EndMarker;
 use super::command::{Command, not_ascii, verbs};
 use super::extension::announced;
 use super::message::{Message, too_big};
-use super::parameter::{Body, Letters, MailParameters};
+use super::parameter::MailParameters;
 use super::path::ForwardPath;
 use super::reply::{Enhanced, Reply};
 use super::session::{Greeting, Role, Session};
 use super::transaction::{Envelope, Transaction};
 use crate::base::Secret;
 use crate::mail::Address;
+use crate::mail::{Body, Letters};
 use crate::sasl::{self, Exchange, Outcome};
 
 /// What a command leads to.
@@ -156,7 +157,7 @@ fn rcpt(
     if transaction.chunks.is_some() {
         return out_of_order("The message has begun; no more recipients");
     }
-    if letters == Letters::Utf8 && transaction.parameters.letters == Letters::Ascii {
+    if letters == Letters::Utf8 && transaction.parameters.demands.letters == Letters::Ascii {
         return Next::Say(not_ascii(553));
     }
     let recipients_max = session.setup.limits.recipients_max;
@@ -181,7 +182,7 @@ fn data(session: &Session, transaction: Option<&Transaction>) -> Next {
     if transaction.chunks.is_some() {
         return out_of_order("This message comes by BDAT");
     }
-    if transaction.parameters.body == Body::BinaryMime {
+    if transaction.parameters.demands.body == Body::BinaryMime {
         return out_of_order("BODY=BINARYMIME comes by BDAT");
     }
     let ask = Ask::Begin(Box::new(Envelope::new(session, transaction)));

@@ -1,9 +1,9 @@
 //! What a server knows of one connection: how it was set up, and what it has learnt of the peer so far.
 
 use super::limits::Limits;
-use super::parameter::Letters;
 use crate::base::{AccountId, ClearText, StartTls, TlsFacts};
 use crate::mail::Domain;
+use crate::mail::Letters;
 use crate::mail::trace::Protocol;
 use std::net::IpAddr;
 

@@ -57,7 +57,7 @@ impl Envelope {
             greeting: greeting.to_owned(),
             peer: session.setup.peer,
             role: session.setup.role,
-            protocol: session.protocol(transaction.parameters.letters),
+            protocol: session.protocol(transaction.parameters.demands.letters),
             tls: session.tls.clone(),
             login: session.login.clone(),
         }

@@ -1,0 +1,198 @@
+//! The queue in memory: what is due when, what waits for a session with its destination, and what is being tried. Told
+//! the time; knows no disk and no network.
+
+use super::fate::next_try;
+use crate::base::Timestamp;
+use crate::mail::Domain;
+use crate::spool::{Hold, MessageId, Queued, State, Try};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+/// All of it.
+#[derive(Debug, Default)]
+pub struct Agenda {
+    messages: BTreeMap<MessageId, Entry>,
+    due: BTreeSet<(Timestamp, MessageId)>,
+    ready: HashMap<Domain, VecDeque<Errand>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    queued: Queued,
+    /// When it is in `due`.
+    next: Option<Timestamp>,
+    /// Errands that are ready or under way.
+    errands: usize,
+}
+
+/// One message for recipients of one destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Errand {
+    /// Which message.
+    pub id: MessageId,
+    /// Places in its list of recipients.
+    pub places: Vec<usize>,
+}
+
+/// A message as it is listed.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// All that is known of it.
+    pub queued: Queued,
+    /// When it is tried next; `None`: it is being tried, or held.
+    pub next: Option<Timestamp>,
+}
+
+/// Recipients that go together (RFC 5321 §4.5.3.1.8).
+const RECIPIENTS_MAX: usize = 100;
+
+impl Agenda {
+    /// A message has come, or was found at the start.
+    pub fn enter(&mut self, queued: Queued) {
+        let id = queued.id.clone();
+        self.messages.insert(id.clone(), Entry { queued, next: None, errands: 0 });
+        self.reschedule(&id);
+    }
+
+    fn reschedule(&mut self, id: &MessageId) {
+        let Some(entry) = self.messages.get_mut(id) else { return };
+        if let Some(next) = entry.next.take() {
+            self.due.remove(&(next, id.clone()));
+        }
+        if entry.queued.is_done() && entry.errands == 0 {
+            self.messages.remove(id);
+            return;
+        }
+        if entry.errands > 0 || entry.queued.hold == Hold::ByHand {
+            return;
+        }
+        let queued = &entry.queued;
+        let times = queued.open_recipients();
+        let next = times.map(|place| next_try(&queued.envelope, queued.tried(place))).min();
+        if let Some(next) = next {
+            entry.next = Some(next);
+            self.due.insert((next, id.clone()));
+        }
+    }
+
+    /// Makes ready what is due. When to come again.
+    pub fn wake(&mut self, now: Timestamp) -> Option<Timestamp> {
+        while let Some((at, id)) = self.due.first().cloned()
+            && at <= now
+        {
+            self.due.pop_first();
+            let Some(entry) = self.messages.get_mut(&id) else { continue };
+            entry.next = None;
+            let queued = &entry.queued;
+            let mut groups: BTreeMap<Domain, Vec<usize>> = BTreeMap::new();
+            for place in queued.open_recipients() {
+                let Some(recipient) = queued.envelope.recipients.get(place) else { continue };
+                if next_try(&queued.envelope, queued.tried(place)) <= now {
+                    groups.entry(recipient.address.domain().clone()).or_default().push(place);
+                }
+            }
+            for (domain, places) in groups {
+                let ready = self.ready.entry(domain).or_default();
+                for places in places.chunks(RECIPIENTS_MAX) {
+                    ready.push_back(Errand { id: id.clone(), places: places.to_vec() });
+                    entry.errands += 1;
+                }
+            }
+        }
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// The destinations that something waits for, and how much.
+    pub fn ready(&self) -> Vec<(Domain, usize)> {
+        let waiting = self.ready.iter().filter(|(_, errands)| !errands.is_empty());
+        waiting.map(|(domain, errands)| (domain.clone(), errands.len())).collect()
+    }
+
+    /// How many errands wait for a destination.
+    pub fn waiting(&self, domain: &Domain) -> usize {
+        self.ready.get(domain).map_or(0, VecDeque::len)
+    }
+
+    /// The next errand to a destination, with its message.
+    pub fn take(&mut self, domain: &Domain) -> Option<(Errand, Queued)> {
+        loop {
+            let ready = self.ready.get_mut(domain)?;
+            let Some(errand) = ready.pop_front() else {
+                self.ready.remove(domain);
+                return None;
+            };
+            // It may have been dropped or held meanwhile.
+            let Some(entry) = self.messages.get_mut(&errand.id) else { continue };
+            if entry.queued.hold == Hold::ByHand {
+                self.done(&errand.id);
+                continue;
+            }
+            return Some((errand, entry.queued.clone()));
+        }
+    }
+
+    /// It was not tried after all: it is the first to be taken again.
+    pub fn put_back(&mut self, domain: &Domain, errand: Errand) {
+        self.ready.entry(domain.clone()).or_default().push_front(errand);
+    }
+
+    /// Remembers what was tried, and how far recipients are; the message as it is now. `None` if it was dropped.
+    pub fn note(
+        &mut self,
+        id: &MessageId,
+        tried: &Try,
+        states: &[(usize, State)],
+    ) -> Option<Queued> {
+        let queued = &mut self.messages.get_mut(id)?.queued;
+        queued.remember(tried);
+        for &(place, state) in states {
+            queued.set(place, state);
+        }
+        Some(queued.clone())
+    }
+
+    /// An errand has ended.
+    pub fn done(&mut self, id: &MessageId) {
+        if let Some(entry) = self.messages.get_mut(id) {
+            entry.errands = entry.errands.saturating_sub(1);
+            self.reschedule(id);
+        }
+    }
+
+    /// Everything, in the order in which it came.
+    pub fn list(&self) -> Vec<Listed> {
+        let listed = |entry: &Entry| Listed { queued: entry.queued.clone(), next: entry.next };
+        self.messages.values().map(listed).collect()
+    }
+
+    /// One of them.
+    pub fn get(&self, id: &MessageId) -> Option<Listed> {
+        let entry = self.messages.get(id)?;
+        Some(Listed { queued: entry.queued.clone(), next: entry.next })
+    }
+
+    /// Holds a message or lets it go. False if there is none.
+    pub fn set_hold(&mut self, id: &MessageId, hold: Hold) -> bool {
+        let Some(entry) = self.messages.get_mut(id) else { return false };
+        entry.queued.hold = hold;
+        self.reschedule(id);
+        true
+    }
+
+    /// Forgets when a message was tried, so that it is due now. False if there is none.
+    pub fn hurry(&mut self, id: &MessageId) -> bool {
+        let Some(entry) = self.messages.get_mut(id) else { return false };
+        entry.queued.last.fill(None);
+        entry.queued.envelope.hold_until = None;
+        self.reschedule(id);
+        true
+    }
+
+    /// Forgets a message. False if there is none.
+    pub fn drop_message(&mut self, id: &MessageId) -> bool {
+        let Some(entry) = self.messages.remove(id) else { return false };
+        if let Some(next) = entry.next {
+            self.due.remove(&(next, id.clone()));
+        }
+        true
+    }
+}

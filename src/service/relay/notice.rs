@@ -1,0 +1,216 @@
+//! A sender is told of a message's fate: in the mailbox, if the sender is here, else by the queue.
+
+use super::fate::{Finding, retry_until};
+use super::visit::Relay;
+use crate::base::{AccountId, Timestamp};
+use crate::mail::header::{Fields, HEADER_LEN_MAX};
+use crate::mail::trace::{delivered_to, return_path};
+use crate::mail::{
+    Action, Address, Body, Date, DeliveryReport, Demands, Fate, Letters, Notify, Original, Ret,
+};
+use crate::maildir::Flags;
+use crate::service::fresh_id::fresh_id;
+use crate::service::owners::{Owner, owner};
+use crate::smtp::{Enhanced, ForwardPath};
+use crate::spool::{Envelope, Queued, Recipient, SpoolError, State};
+use crate::store::{Cause, Placement, StoreError, Target};
+use std::fmt;
+use std::os::unix::fs::FileExt;
+
+/// A notice about some recipients of a message.
+#[derive(Debug)]
+pub struct Notice<'a> {
+    /// The message.
+    pub queued: &'a Queued,
+    /// What has come of them.
+    pub action: Action,
+    /// Which they are, with what is known of each.
+    pub of: &'a [(usize, Finding)],
+    /// The server that said it.
+    pub host: Option<&'a str>,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// Why a notice could not be placed.
+#[derive(Debug)]
+pub enum NoticeError {
+    /// The queue has a fault.
+    Spool(SpoolError),
+    /// The sender's mailbox does not take it.
+    Store(StoreError),
+    /// Something else of ours.
+    Ours(String),
+    /// We stop.
+    Stopping,
+}
+
+impl fmt::Display for NoticeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spool(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Ours(error) => f.write_str(error),
+            Self::Stopping => f.write_str("the server stops"),
+        }
+    }
+}
+
+/// A whole message that comes back is not longer; of a longer one the header comes back.
+const FULL_LEN_MAX: u64 = 1 << 20;
+
+impl Relay {
+    /// Tells the sender. Safe on the disk when this returns; a message without a sender has nobody to tell.
+    pub(super) async fn tell(&self, notice: Notice<'_>) -> Result<(), NoticeError> {
+        let Some(to) = notice.queued.envelope.reverse_path.clone() else { return Ok(()) };
+        let original = self.original(&notice).await?;
+        let text = self.notice_text(&notice, &to, &original)?;
+        let (registry, host, path) =
+            (self.registry.clone(), self.host.clone(), ForwardPath::Mailbox(to.clone()));
+        let owner = self.store.run(move || owner(&registry, &host, path)).await;
+        let owner = owner.ok_or(NoticeError::Stopping)?;
+        match owner.map_err(|error| NoticeError::Ours(error.to_string()))? {
+            Owner::Accounts(accounts, address) => self.put(&accounts, &address, text).await,
+            Owner::Elsewhere(address) => self.send_notice(address, text, notice.at).await,
+            Owner::Unknown => {
+                log::warn!("queue={} to={to} a notice has no recipient here", notice.queued.id);
+                Ok(())
+            }
+        }
+    }
+
+    /// As much of the message as comes back. A delay or a success is told with the header alone (RFC 3461 §6.2).
+    async fn original(&self, notice: &Notice<'_>) -> Result<(Vec<u8>, Ret), NoticeError> {
+        let (spool, queued) = (self.spool.clone(), notice.queued.clone());
+        let wants_all = queued.envelope.ret == Some(Ret::Full) && notice.action == Action::Failed;
+        let ret = if wants_all && queued.size() <= FULL_LEN_MAX { Ret::Full } else { Ret::Headers };
+        let read = move || {
+            let outgoing = spool.outgoing(&queued)?;
+            let most = if ret == Ret::Full { FULL_LEN_MAX } else { HEADER_LEN_MAX as u64 };
+            let len = (outgoing.range.end - outgoing.range.start).min(most);
+            let mut text = outgoing.fields;
+            let start = text.len();
+            text.resize(start + usize::try_from(len).unwrap_or(0), 0);
+            let rest = text.get_mut(start..).unwrap_or_default();
+            let read = outgoing.file.read_exact_at(rest, outgoing.range.start);
+            read.map_err(SpoolError::io("read a message"))?;
+            if ret == Ret::Headers {
+                let header = Fields::new(&text).map(|field| field.raw.len()).sum();
+                text.truncate(header);
+            }
+            Ok(text)
+        };
+        let text = smol::unblock(read).await.map_err(NoticeError::Spool)?;
+        Ok((text, ret))
+    }
+
+    fn notice_text(
+        &self,
+        notice: &Notice<'_>,
+        to: &Address,
+        (original, ret): &(Vec<u8>, Ret),
+    ) -> Result<Vec<u8>, NoticeError> {
+        let envelope = &notice.queued.envelope;
+        let date = |at| Date { at, zone_minutes: 0 };
+        let fate = |(place, finding): &(usize, Finding)| {
+            let recipient: &Recipient = envelope.recipients.get(*place)?;
+            let Enhanced(class, subject, detail) = finding.status;
+            // A temporary failure is the reason why it was given up: in the end it is a permanent one (RFC 3463 §2).
+            let status = match notice.action {
+                Action::Failed if class == 4 => (5, 4, 7),
+                _ => (class, subject, detail),
+            };
+            Some(Fate {
+                address: recipient.address.clone(),
+                original: recipient.original.clone(),
+                action: notice.action,
+                status,
+                host: notice.host.map(str::to_owned),
+                said: finding.said.clone(),
+                retry_until: (notice.action == Action::Delayed)
+                    .then(|| date(retry_until(envelope))),
+            })
+        };
+        let fates: Vec<Fate> = notice.of.iter().filter_map(fate).collect();
+        let message_id =
+            fresh_id(&self.host).map_err(|error| NoticeError::Ours(error.to_string()))?;
+        let report = DeliveryReport {
+            host: self.host.as_str(),
+            to,
+            at: date(notice.at),
+            arrived: date(envelope.arrived),
+            message_id: &message_id,
+            envelope_id: envelope.envelope_id.as_ref(),
+            fates: &fates,
+            original: match ret {
+                Ret::Full => Original::Full(original),
+                Ret::Headers => Original::Header(original),
+            },
+        };
+        Ok(report.text())
+    }
+
+    /// Into mailboxes here.
+    async fn put(
+        &self,
+        accounts: &[AccountId],
+        address: &Address,
+        text: Vec<u8>,
+    ) -> Result<(), NoticeError> {
+        let text = [return_path(None).as_bytes(), delivered_to(address).as_bytes(), &text].concat();
+        let text = std::sync::Arc::new(text);
+        for account in accounts.iter().map(|&account| self.store.account(account)) {
+            let (begun, piece) = (account.clone(), text.clone());
+            let written = move || {
+                let mut incoming = begun.begin()?;
+                incoming.write(&piece)?;
+                let placement = Placement {
+                    target: Target::Inbox,
+                    flags: Flags::default(),
+                    keywords: Vec::new(),
+                };
+                Ok(incoming.finish(crate::net::now(), 0, vec![placement]))
+            };
+            let arrival = self.store.run(written).await.ok_or(NoticeError::Stopping)?;
+            let arrival = arrival.map_err(NoticeError::Store)?;
+            let committed = account.commit(vec![arrival], Cause::Delivery).await;
+            committed.ok_or(NoticeError::Stopping)?.map_err(NoticeError::Store)?;
+        }
+        Ok(())
+    }
+
+    /// To another server.
+    async fn send_notice(
+        &self,
+        address: Address,
+        text: Vec<u8>,
+        at: Timestamp,
+    ) -> Result<(), NoticeError> {
+        let letters = if address.to_string().is_ascii() { Letters::Ascii } else { Letters::Utf8 };
+        let body = if text.is_ascii() { Body::SevenBit } else { Body::EightBitMime };
+        let envelope = Envelope {
+            arrived: at,
+            hold_until: None,
+            reverse_path: None,
+            account: None,
+            demands: Demands { body, letters, ..Demands::default() },
+            ret: None,
+            envelope_id: None,
+            recipients: vec![Recipient {
+                address,
+                notify: Notify::Never,
+                original: None,
+                state: State::Waiting,
+            }],
+        };
+        let spool = self.spool.clone();
+        let written = move || {
+            let mut draft = spool.begin(envelope)?;
+            draft.write(&text)?;
+            draft.finish(b"")
+        };
+        let queued = smol::unblock(written).await.map_err(NoticeError::Spool)?;
+        self.accept(queued);
+        Ok(())
+    }
+}

@@ -1,0 +1,332 @@
+//! Visits to destinations: when there is something for one, its hosts are looked up and tried in order, and a session takes
+//! what waits for it. So many at once, and so many to one destination.
+
+use super::agenda::{Agenda, Errand};
+use super::errand::{Errands, Visits};
+use super::fate::Finding;
+use crate::dns::Name;
+use crate::mail::Domain;
+use crate::net::{self, Connector, DriveError, End, Resolver};
+use crate::registry::Registry;
+use crate::smtp::client::{Client, ClientProtocol, News, Setup, TlsUse, Waits};
+use crate::smtp::{Enhanced, Families, Host, Route, draw, route};
+use crate::spool::{Opened, Queued, Spool};
+use crate::store::Store;
+use openssl::rand::rand_bytes;
+use smol::LocalExecutor;
+use smol::channel::{Receiver, Sender, bounded};
+use smol::future;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Sessions at once, in all and to one destination.
+const VISITS_MAX: usize = 50;
+const VISITS_EACH_MAX: usize = 10;
+/// Without anything due, the queue is looked at now and then all the same: clocks are set.
+const LOOK_AGAIN: Duration = Duration::from_mins(10);
+const SMTP_PORT: u16 = 25;
+
+/// Brings the queue to its destinations.
+#[derive(Debug)]
+pub struct Relay {
+    pub(super) spool: Arc<Spool>,
+    pub(super) store: Arc<Store>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) host: Domain,
+    resolver: Resolver,
+    connector: Connector,
+    agenda: Mutex<Agenda>,
+    visits: Mutex<HashMap<Domain, Visits>>,
+    tellers: Mutex<Vec<Sender<News>>>,
+    wake: Sender<()>,
+    woken: Receiver<()>,
+}
+
+/// How a session with one address ended.
+enum Ended {
+    /// There is nothing more for this destination.
+    Served,
+    /// It came to nothing, or broke after so many messages.
+    Broken(Finding, usize),
+}
+
+impl Relay {
+    /// With the queue as it was found.
+    pub fn new(
+        opened: Opened,
+        store: Arc<Store>,
+        registry: Arc<Registry>,
+        host: Domain,
+        resolver: Resolver,
+        connector: Connector,
+    ) -> Self {
+        let mut agenda = Agenda::default();
+        opened.queued.into_iter().for_each(|queued| agenda.enter(queued));
+        let (wake, woken) = bounded(1);
+        Self {
+            spool: opened.spool,
+            store,
+            registry,
+            host,
+            resolver,
+            connector,
+            agenda: Mutex::new(agenda),
+            visits: Mutex::default(),
+            tellers: Mutex::default(),
+            wake,
+            woken,
+        }
+    }
+
+    /// Where messages are begun.
+    pub const fn spool(&self) -> &Arc<Spool> {
+        &self.spool
+    }
+
+    /// A message is safe in the queue.
+    pub fn accept(&self, queued: Queued) {
+        self.lock().enter(queued);
+        self.wake_up();
+    }
+
+    /// The queue in memory. Whoever makes something due calls `wake_up`.
+    pub fn lock(&self) -> MutexGuard<'_, Agenda> {
+        self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something may be due.
+    pub fn wake_up(&self) {
+        // Full: it is awake already.
+        let _ = self.wake.try_send(());
+    }
+
+    fn visits(&self) -> MutexGuard<'_, HashMap<Domain, Visits>> {
+        self.visits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn take(&self, domain: &Domain) -> Option<(Errand, Queued)> {
+        self.lock().take(domain)
+    }
+
+    /// A session rests: it is called when there is something for its destination.
+    pub(super) fn rest(&self, domain: &Domain) -> Receiver<()> {
+        let (call, called) = bounded(1);
+        self.visits().entry(domain.clone()).or_default().resting.push(call);
+        called
+    }
+
+    /// Works for ever.
+    pub async fn run(self: Arc<Self>, executor: Rc<LocalExecutor<'static>>) {
+        loop {
+            let now = net::now();
+            let (ready, next) = {
+                let mut agenda = self.lock();
+                let next = agenda.wake(now);
+                (agenda.ready(), next)
+            };
+            for (domain, waiting) in ready {
+                for _ in 0..self.admit(&domain, waiting) {
+                    let relay = self.clone();
+                    let domain = domain.clone();
+                    executor.spawn(async move { relay.visit(domain).await }).detach();
+                }
+            }
+            let wait = next.map_or(LOOK_AGAIN, |next| next.since(now).min(LOOK_AGAIN));
+            let timed = async {
+                smol::Timer::after(wait).await;
+            };
+            let called = async {
+                let _ = self.woken.recv().await;
+            };
+            future::or(called, timed).await;
+        }
+    }
+
+    /// Calls sessions that rest, and says how many more should begin.
+    fn admit(&self, domain: &Domain, waiting: usize) -> usize {
+        let mut visits = self.visits();
+        let all: usize = visits.values().map(|visits| visits.count).sum();
+        let here = visits.entry(domain.clone()).or_default();
+        let left = waiting - here.call(waiting);
+        // One session takes several; a second comes when there is more than it should keep waiting.
+        let wanted = left.div_ceil(4).min(VISITS_EACH_MAX).saturating_sub(here.count);
+        let more = wanted.min(VISITS_MAX.saturating_sub(all));
+        here.count += more;
+        more
+    }
+
+    async fn visit(&self, domain: Domain) {
+        if let Some((finding, host)) = self.try_all(&domain).await {
+            self.give_up_now(&domain, &finding, host.as_deref()).await;
+        }
+        let mut visits = self.visits();
+        if let Some(here) = visits.get_mut(&domain) {
+            here.count -= 1;
+            if here.count == 0 {
+                visits.remove(&domain);
+            }
+        }
+        drop(visits);
+        self.wake_up();
+    }
+
+    /// Goes to the destination; why nothing could be handed on there, and which host was the last.
+    async fn try_all(&self, domain: &Domain) -> Option<(Finding, Option<String>)> {
+        let hosts = match self.find(domain).await {
+            Ok(hosts) => hosts,
+            Err(finding) => return Some((finding, None)),
+        };
+        let mut last = None;
+        for host in &hosts {
+            for &address in &host.addresses {
+                let label = format!("{}[{address}]", host.name);
+                loop {
+                    if self.lock().waiting(domain) == 0 {
+                        return None;
+                    }
+                    match self.converse(domain, host, address, &label).await {
+                        Ended::Served => return None,
+                        // It works, and was only cut off.
+                        Ended::Broken(_, served) if served > 0 => {}
+                        Ended::Broken(finding, _) => {
+                            last = Some((finding, Some(label)));
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        last
+    }
+
+    async fn find(&self, domain: &Domain) -> Result<Vec<Host>, Finding> {
+        if let Some(address) = literal(domain) {
+            let name = Name::parse("literal").ok_or_else(|| malformed(domain))?;
+            let addresses = vec![address];
+            return Ok(vec![Host { preference: 0, name, addresses, authentic: false }]);
+        }
+        let name = Name::parse(domain.as_str()).ok_or_else(|| malformed(domain))?;
+        let ours = Name::parse(self.host.as_str()).ok_or_else(|| malformed(&self.host))?;
+        let rule = |known: &_| route(&name, &ours, Families::Four, known);
+        match self.resolver.decide(rule).await {
+            Route::Hosts(mut hosts) => {
+                draw(&mut hosts, || {
+                    let mut bytes = [0; 8];
+                    // Without randomness the order is as it came.
+                    rand_bytes(&mut bytes).map_or(0, |()| u64::from_le_bytes(bytes))
+                });
+                Ok(hosts)
+            }
+            Route::NoMail(why) => Err(Finding::no_mail(why, domain.as_str())),
+            Route::Later(failure) => Err(Finding::later(
+                Enhanced(4, 4, 3),
+                format!("DNS does not say who takes mail for {domain} ({failure:?})"),
+            )),
+        }
+    }
+
+    /// A session with one address; once more without TLS where its handshake failed and nothing demands it.
+    async fn converse(&self, domain: &Domain, host: &Host, address: IpAddr, label: &str) -> Ended {
+        let ended = self.session(domain, host, address, label, TlsUse::IfOffered).await;
+        match ended {
+            Err(DriveError::Tls(error)) => {
+                log::warn!("host={label} TLS failed ({error}), tried in clear");
+                let again = self.session(domain, host, address, label, TlsUse::Never).await;
+                again.unwrap_or_else(|error| broken(&error))
+            }
+            ended => ended.unwrap_or_else(|error| broken(&error)),
+        }
+    }
+
+    async fn session(
+        &self,
+        domain: &Domain,
+        host: &Host,
+        address: IpAddr,
+        label: &str,
+        tls: TlsUse,
+    ) -> Result<Ended, DriveError> {
+        let stream = match net::connect(SocketAddr::new(address, SMTP_PORT)).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                let said = format!("no connection: {error}");
+                return Ok(Ended::Broken(Finding::later(Enhanced(4, 4, 1), said), 0));
+            }
+        };
+        let setup = Setup {
+            host: self.host.clone(),
+            protocol: ClientProtocol::Smtp,
+            tls,
+            waits: Waits::default(),
+        };
+        let news = self.enter();
+        let mut errands = Errands::new(self, domain, label);
+        let end = End::Client(&self.connector, host.name.as_str());
+        let answer = async |ask| errands.answer(ask).await;
+        let driven = net::drive(Client::new(setup), stream, end, &news, answer).await;
+        if let Err(error) = &driven {
+            errands.broke(&error.to_string()).await;
+        }
+        let served = errands.served;
+        match (errands.failure, driven) {
+            (Some(failure), _) => Ok(Ended::Broken(Finding::failure(&failure), served)),
+            (None, Ok(())) => Ok(Ended::Served),
+            (None, Err(error)) if served == 0 => Err(error),
+            (None, Err(error)) => {
+                Ok(Ended::Broken(Finding::later(Enhanced(4, 4, 2), error.to_string()), served))
+            }
+        }
+    }
+
+    /// All that waits for a destination was tried in vain, unless another session is at work there.
+    async fn give_up_now(&self, domain: &Domain, finding: &Finding, host: Option<&str>) {
+        if self.visits().get(domain).is_some_and(|here| here.count > 1) {
+            return;
+        }
+        let waiting = self.lock().waiting(domain);
+        for _ in 0..waiting {
+            let Some((errand, queued)) = self.take(domain) else { return };
+            let findings = vec![finding.clone(); errand.places.len()];
+            self.settle(errand, queued, findings, host).await;
+        }
+    }
+
+    /// A session begins: what it is told.
+    fn enter(&self) -> Receiver<News> {
+        let (teller, news) = bounded(1);
+        let mut tellers = self.tellers.lock().unwrap_or_else(PoisonError::into_inner);
+        tellers.retain(|teller| !teller.is_closed());
+        tellers.push(teller);
+        news
+    }
+
+    /// Tells all sessions that we stop, and waits for them, at most so long.
+    pub async fn stop(&self, most: Duration) {
+        let tellers =
+            std::mem::take(&mut *self.tellers.lock().unwrap_or_else(PoisonError::into_inner));
+        for teller in &tellers {
+            let _ = teller.try_send(News::Shutdown);
+        }
+        let limit = net::now() + most;
+        while tellers.iter().any(|teller| !teller.is_closed()) && net::now() < limit {
+            smol::Timer::after(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+fn broken(error: &DriveError) -> Ended {
+    Ended::Broken(Finding::later(Enhanced(4, 4, 2), error.to_string()), 0)
+}
+
+fn malformed(domain: &Domain) -> Finding {
+    Finding::never(Enhanced(5, 1, 2), format!("{domain} is no name that DNS can have"))
+}
+
+/// `[192.0.2.1]` or `[IPv6:2001:db8::1]`.
+fn literal(domain: &Domain) -> Option<IpAddr> {
+    let text = domain.as_str().strip_prefix('[')?.strip_suffix(']')?;
+    text.strip_prefix("ipv6:").unwrap_or(text).parse().ok()
+}

@@ -1,0 +1,16 @@
+//! The client end of a session by which mail leaves: SMTP (RFC 5321), and LMTP (RFC 2033) to a server behind us. The peer
+//! controls all that it receives.
+
+mod ask;
+mod body;
+mod heard;
+mod hello;
+mod job;
+mod machine;
+mod standing;
+
+pub use ask::{Answer, Ask, Failure, News};
+pub use heard::Heard;
+pub use job::{Job, JobRecipient, Lack, Outcome, Report};
+pub use machine::Client;
+pub use standing::{ClientProtocol, Setup, TlsUse, Waits};

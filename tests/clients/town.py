@@ -1,0 +1,225 @@
+"""Other households and their name server, on loopback addresses: a zone that Knot serves, Pillarboxes that run by their
+settings, and a server whose answers are written down."""
+
+import atexit
+import json
+import os
+import pathlib
+import shutil
+import signal
+import smtplib
+import socket
+import socketserver
+import ssl
+import subprocess
+import sys
+import threading
+import time
+
+from house import free_ports
+
+PROGRAM = os.path.abspath(sys.argv[1])
+CLEAR = ssl._create_unverified_context()
+
+
+def why_not():
+    """Mail goes to port 25, which is not everybody's."""
+    if shutil.which("knotd") is None:
+        return "knotd is not installed"
+    try:
+        socket.create_server(("127.0.0.2", 25)).close()
+    except OSError as error:
+        return f"port 25 of 127.0.0.2 cannot be had ({error})"
+    return None
+
+
+def within(seconds, holds):
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        if holds():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+class Dns:
+    """A name server for `test`."""
+
+    def __init__(self, folder, records):
+        folder = pathlib.Path(folder) / "knot"
+        folder.mkdir()
+        self.port = free_ports(1)[0]
+        self.zone = folder / "test.zone"
+        self.serial = 1
+        self.write(records)
+        (folder / "knot.conf").write_text(
+            f'server:\n  rundir: "{folder}"\n  listen: 127.0.0.1@{self.port}\n'
+            f'database:\n  storage: "{folder}"\n'
+            f'log:\n  - target: stderr\n    any: warning\n'
+            f'zone:\n  - domain: test\n    storage: "{folder}"\n    file: test.zone\n')
+        self.process = subprocess.Popen(["knotd", "-c", folder / "knot.conf"], stderr=subprocess.DEVNULL)
+        atexit.register(self.process.kill)
+        assert within(10, self.answers), "the name server does not answer"
+
+    def write(self, records):
+        self.zone.write_text(f"$ORIGIN test.\n$TTL 1\n@ SOA ns admin {self.serial} 60 60 600 1\n@ NS ns\nns A 127.0.0.1\n{records}\n")
+
+    def answers(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ask:
+            ask.settimeout(0.2)
+            ask.sendto(b"\0\1\1\0\0\1\0\0\0\0\0\0\4test\0\0\6\0\1", ("127.0.0.1", self.port))
+            try:
+                return ask.recv(512)[3] & 15 == 0
+            except OSError:
+                return False
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Home:
+    """A Pillarbox that runs by its settings: `ann` and `bob` live there."""
+
+    def __init__(self, folder, domain, address, dns, more=""):
+        self.folder = pathlib.Path(folder) / domain
+        self.folder.mkdir()
+        self.domain, self.address = domain, address
+        self.data, self.control = self.folder / "data", self.folder / "control"
+        self.config = self.folder / "pillarbox.toml"
+        names = ["submission", "submissions", "imap", "imaps"]
+        self.ports = dict(zip(names, free_ports(len(names))))
+        listen = "".join(f'{name} = "127.0.0.1:{port}"\n' for name, port in self.ports.items())
+        self.config.write_text(
+            f'host = "mail.{domain}"\ndomains = ["{domain}"]\ndata = "{self.data}"\ncontrol = "{self.control}"\n'
+            f'[listen]\n{listen}smtp = "{address}:25"\npop3 = []\npop3s = []\n[dns]\nservers = ["127.0.0.1:{dns.port}"]\n{more}')
+        self.passwords = {}
+        self.start()
+        for name in ("ann", "bob"):
+            self.run("user", "add", f"{name}@{domain}")
+            self.passwords[name] = self.json("device", "add", f"{name}@{domain}", "phone")["password"]
+
+    def start(self):
+        self.log = open(self.folder / "log", "ab")
+        self.process = subprocess.Popen([PROGRAM, "serve", "--config", self.config], stderr=self.log)
+        atexit.register(self.process.kill)
+        assert within(10, lambda: self.run("status", check=False).returncode == 0), (self.folder / "log").read_text()
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        return self.process.wait(timeout=20)
+
+    def run(self, *words, check=True):
+        done = subprocess.run([PROGRAM, *words, "--config", self.config], capture_output=True, text=True)
+        assert done.returncode == 0 or not check, (words, done.stderr)
+        return done
+
+    def json(self, *words):
+        return json.loads(self.run(*words, "--json").stdout)
+
+    def session(self, who="ann"):
+        session = smtplib.SMTP_SSL("127.0.0.1", self.ports["submissions"], context=CLEAR)
+        session.login(f"{who}@{self.domain}", self.passwords[who])
+        return session
+
+    def send(self, to, text, who="ann", options=(), rcpt_options=()):
+        with self.session(who) as session:
+            return session.sendmail(f"{who}@{self.domain}", to, text, options, rcpt_options)
+
+    def mail(self, who="ann"):
+        place = self.data / "accounts" / str(["ann", "bob"].index(who) + 1) / "Maildir"
+        return [file.read_bytes() for sub in ("new", "cur") for file in sorted(place.glob(f"{sub}/*"))]
+
+    def queue(self):
+        folder = self.data / "queue"
+        return [file for file in sorted(folder.iterdir()) if file.is_file()]
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Takes mail at port 25 of an address. `script` maps a command's first word to what is said in place of the usual; a
+    function gets the whole line and the connection."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, address, offers=("PIPELINING", "8BITMIME"), script=None, greeting="220 peer ESMTP", tls=None):
+        self.offers, self.script, self.greeting, self.tls = list(offers), script or {}, greeting, tls
+        self.taken, self.lines, self.connections = [], [], 0
+        super().__init__((address, 25), Talk)
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+
+    def handle_error(self, request, client_address):
+        """A peer that goes is no fault."""
+
+
+class Talk(socketserver.StreamRequestHandler):
+    def say(self, text):
+        if callable(text):
+            text = text(self)
+        if text is not None:
+            self.wfile.write(text.encode() + b"\r\n" if isinstance(text, str) else text)
+            self.wfile.flush()
+
+    def handle(self):
+        server = self.server
+        server.connections += 1
+        self.say(server.greeting)
+        sender, recipients = None, []
+        while line := self.rfile.readline():
+            line = line.decode("utf-8", "replace").rstrip("\r\n")
+            server.lines.append(line)
+            word = line.split(" ")[0].upper()
+            said = server.script.get(line, server.script.get(word))
+            if callable(said):
+                said = said(self)
+            if said == "close":
+                return
+            if said is not None:
+                self.say(said)
+                if word == "DATA" and str(said).startswith("354"):
+                    self.data(sender, recipients)
+                continue
+            match word:
+                case "EHLO" | "LHLO":
+                    self.say("\r\n".join(["250-peer", *(f"250-{offer}" for offer in server.offers), "250 HELP"]))
+                case "MAIL":
+                    sender, recipients = line, []
+                    self.say("250 2.1.0 sender")
+                case "RCPT":
+                    recipients.append(line)
+                    self.say("250 2.1.5 recipient")
+                case "DATA":
+                    self.say("354 go on")
+                    self.data(sender, recipients)
+                case "BDAT":
+                    text = self.rfile.read(int(line.split(" ")[1]))
+                    self.keep(sender, recipients, text)
+                case "STARTTLS":
+                    self.say("220 2.0.0 go on")
+                    self.connection = server.tls.wrap_socket(self.connection, server_side=True)
+                    self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
+                case "QUIT":
+                    self.say("221 2.0.0 bye")
+                    return
+                case _:
+                    self.say("250 2.0.0 ok")
+
+    def data(self, sender, recipients):
+        text = b""
+        while (line := self.rfile.readline()) not in (b".\r\n", b""):
+            text += line[1:] if line.startswith(b".") else line
+        self.keep(sender, recipients, text)
+
+    def keep(self, sender, recipients, text):
+        said = self.server.script.get("TEXT", "250 2.0.0 taken")
+        if callable(said):
+            said = said(self)
+        if said == "close":
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        if str(said).startswith("2"):
+            self.server.taken.append((sender, list(recipients), text))
+        self.say(said)
