@@ -95,3 +95,8 @@ fn file_name() {
 fn account_texts() {
     corpus("account_texts", bodies::maildir::account_texts);
 }
+
+#[test]
+fn dns_reply() {
+    corpus("dns_reply", bodies::dns::dns_reply);
+}

@@ -17,6 +17,11 @@ use super::domain_rm::DomainRemove;
 use super::export::ExportWords;
 use super::import_maildir::ImportMaildir;
 use super::import_mbox::ImportMbox;
+use super::queue_drop::QueueDrop;
+use super::queue_hold::QueueHold;
+use super::queue_list::QueueList;
+use super::queue_retry::QueueRetry;
+use super::queue_show::QueueShow;
 use super::serve::ServeWords;
 use super::show;
 use super::status::StatusWords;
@@ -38,7 +43,7 @@ const fn row<C: Command>() -> Row {
     Row { name: C::COMMAND.name, about: C::COMMAND.description, run: run::<C> }
 }
 
-const COMMANDS: [Row; 23] = [
+const COMMANDS: [Row; 28] = [
     row::<TryWords>(),
     row::<ServeWords>(),
     row::<StatusWords>(),
@@ -58,6 +63,11 @@ const COMMANDS: [Row; 23] = [
     row::<DeviceAdd>(),
     row::<DeviceList>(),
     row::<DeviceRevoke>(),
+    row::<QueueList>(),
+    row::<QueueShow>(),
+    row::<QueueRetry>(),
+    row::<QueueHold>(),
+    row::<QueueDrop>(),
     row::<ImportMaildir>(),
     row::<ImportMbox>(),
     row::<ExportWords>(),

@@ -18,8 +18,9 @@ pub use certificate::{CertificateError, certificate};
 pub use control::{
     ANSWER_LEN_MAX, AliasTo, Answer, Chunk, Control, ControlError, Device, DkimKey, DomainRow,
     ExportHead, ExportStep, Facts, ImportStep, ImportWay, MailboxHead, Marked, MessageOutcome,
-    MessageQuota, MessageRow, Named, NewDevice, PortAt, Quota, REQUEST_LEN_MAX, Request, Revoked,
-    Said, Status, Transfer, User, UserAdded, UserRemoved, Zone, ZoneRecord,
+    MessageQuota, MessageRow, Named, NewDevice, PortAt, QueuedMessage, QueuedRecipient, QueuedTry,
+    Quota, REQUEST_LEN_MAX, Request, Revoked, Said, Status, Transfer, User, UserAdded, UserRemoved,
+    Zone, ZoneRecord,
 };
 pub use inherited::InheritedError;
 pub use lock::{Lock, LockError};

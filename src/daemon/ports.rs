@@ -15,7 +15,7 @@ use crate::mail::Domain;
 use crate::net::{self, Acceptor, Admission, Crowd, DriveError, End, Stream, Trust};
 use crate::pop3;
 use crate::registry::Registry;
-use crate::service::{Access, Collect, Logins, Receive, Relay, Signing};
+use crate::service::{Access, Collect, Logins, Outbox, Receive, Relay, Signing};
 use crate::smtp::{self, Limits, Role, Server, Setup};
 use crate::store::Store;
 use async_signal::{Signal, Signals};
@@ -105,6 +105,13 @@ struct House {
     smtp: Arc<Sessions<smtp::News>>,
     imap: Arc<Sessions<imap::News>>,
     pop3: Arc<Sessions<pop3::News>>,
+}
+
+impl House {
+    fn outbox(&self) -> Option<Outbox> {
+        let signing = self.signing.clone();
+        self.plan.relay.clone().map(|relay| Outbox { relay, signing })
+    }
 }
 
 /// See `serve`.
@@ -248,6 +255,7 @@ fn admin(house: &House, ports: &[Running]) -> Admin {
         registry: house.registry.clone(),
         store: house.store.clone(),
         signing: house.signing.clone(),
+        relay: house.plan.relay.clone(),
         end_sessions: Box::new(end_sessions),
         count_sessions: Box::new(move || smtp.count() + imap.count() + pop3.count()),
     }
@@ -381,7 +389,7 @@ async fn converse(
         house.registry.clone(),
         house.plan.host.clone(),
         house.logins.clone(),
-        house.plan.relay.clone(),
+        house.outbox(),
         peer,
     );
     let answer = async |ask| {

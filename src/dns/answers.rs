@@ -29,7 +29,8 @@ pub struct Answer {
 /// The outcome of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// At least one record, all of the kind that was asked for, after CNAMEs were followed, with the name at their end.
+    /// At least one record, all of the kind that was asked for, after CNAMEs were followed, with the name at their end (if
+    /// that is none that a `Name` can be, the last one before it: RFC 2317 leads through `0/25.2.0.192.in-addr.arpa`).
     Records(Vec<Record>, Name),
     /// The name is there and has none of this kind.
     NoData,

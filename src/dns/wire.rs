@@ -46,6 +46,8 @@ pub enum Outcome {
     Alias(Name),
 }
 
+/// More records than this in an answer are nobody's zone, but someone's wish that we look through them.
+const RECORDS_MAX: u16 = 1000;
 /// A "no" without a SOA record does not say for how long it holds; RFC 2308 §5 would not keep it at all.
 const UNTOLD_TTL: Duration = Duration::from_secs(5);
 /// RFC 2181 §8.
@@ -87,6 +89,9 @@ fn read<'a>(
     asked: WireName<'a>,
     question: &Question,
 ) -> Result<Reply, ParseError> {
+    if message.header_counts().ancount() > RECORDS_MAX {
+        return Ok(Reply::Failed(Failure::Malformed));
+    }
     let in_class = |record: &ParsedRecord<'_, [u8]>| record.class() == Class::IN;
     let mut answers: Records<'a> = message.answer()?.collect::<Result<_, _>>()?;
     answers.retain(in_class);
@@ -102,35 +107,46 @@ fn read<'a>(
     let Some(end) = follow(&answers, asked, question)? else {
         return Ok(Reply::Failed(Failure::Malformed));
     };
-    let (outcome, ttl) = if !end.records.is_empty() && no == Found::NoData {
-        let mut records = Vec::new();
-        for record in &end.records {
-            records.extend(data(record, question.kind)?);
-        }
-        if records.is_empty() {
-            // They are there, and of no use: that is another thing than none (RFC 5321 §5.1).
-            return Ok(Reply::Failed(Failure::Malformed));
-        }
-        (Outcome::Found(Found::Records(records, end.name)), end.ttl)
+    let heard = if no == Found::NoData && !end.records.is_empty() {
+        records(end, question.kind)?
     } else {
-        let soa = authority.iter().find(|record| record.rtype() == Rtype::SOA);
-        let refers = authority.iter().any(|record| record.rtype() == Rtype::NS);
-        match (soa, no, end.way) {
-            (Some(soa), no, _) => (Outcome::Found(no), end.ttl.min(negative_ttl(soa)?)),
-            // RFC 2308 §2.2: sent on to other servers by one that does not look up for us.
-            (None, Found::NoData, Way::Straight) if refers => {
-                return Ok(Reply::Failed(Failure::Refused));
-            }
-            (None, Found::NoData, Way::Alias(Some(target))) => (Outcome::Alias(target), end.ttl),
-            // It cannot be asked for.
-            (None, Found::NoData, Way::Alias(None)) => {
-                return Ok(Reply::Failed(Failure::Malformed));
-            }
-            (None, no, _) => (Outcome::Found(no), end.ttl.min(UNTOLD_TTL)),
-        }
+        nothing(end, no, &authority)?
     };
     let authentic = message.header().ad();
-    Ok(Reply::Told(Told { outcome, ttl, authentic }))
+    Ok(match heard {
+        Ok((outcome, ttl)) => Reply::Told(Told { outcome, ttl, authentic }),
+        Err(failure) => Reply::Failed(failure),
+    })
+}
+
+type Heard = Result<(Outcome, Duration), Failure>;
+
+fn records(end: End<'_, '_>, kind: Kind) -> Result<Heard, ParseError> {
+    let mut records = Vec::new();
+    for record in &end.records {
+        records.extend(data(record, kind)?);
+    }
+    Ok(match records.is_empty() {
+        // They are there, and of no use: that is another thing than none (RFC 5321 §5.1).
+        true => Err(Failure::Malformed),
+        false => Ok((Outcome::Found(Found::Records(records, end.name)), end.ttl)),
+    })
+}
+
+/// RFC 2308 §2: the records beside a "no" tell for how long it holds, and whether it is one.
+fn nothing(end: End<'_, '_>, no: Found, authority: &Records<'_>) -> Result<Heard, ParseError> {
+    if let Some(soa) = authority.iter().find(|record| record.rtype() == Rtype::SOA) {
+        return Ok(Ok((Outcome::Found(no), end.ttl.min(negative_ttl(soa)?))));
+    }
+    let refers = authority.iter().any(|record| record.rtype() == Rtype::NS);
+    Ok(match (end.way, no) {
+        // §2.2: sent on to other servers by one that does not look up for us.
+        (Way::Straight, Found::NoData) if refers => Err(Failure::Refused),
+        (Way::Alias(Some(target)), Found::NoData) => Ok((Outcome::Alias(target), end.ttl)),
+        // It cannot be asked for.
+        (Way::Alias(None), Found::NoData) => Err(Failure::Malformed),
+        (Way::Straight | Way::Alias(_), no) => Ok((Outcome::Found(no), end.ttl.min(UNTOLD_TTL))),
+    })
 }
 
 /// Where the aliases in a reply lead.

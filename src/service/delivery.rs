@@ -2,14 +2,14 @@
 //! recipient. The sender controls the text, and how much of it there is.
 
 use super::fresh_id::fresh_id;
-use super::relay::Relay;
+use super::leaving::{Leaving, Outbox};
 use crate::base::{AccountId, Timestamp};
 use crate::mail::trace::{Received, delivered_to, return_path};
-use crate::mail::{Address, Date, Domain, Notify, submission};
+use crate::mail::{Address, Body, Date, Domain, LineEnds, Notify, submission};
 use crate::maildir::Flags;
 use crate::registry::RegistryError;
 use crate::smtp::{Enhanced, Envelope, Reply, Role};
-use crate::spool::{self, Draft, SpoolError, State};
+use crate::spool::{self, SpoolError, State};
 use crate::store::{Cause, Incoming, Placement, Store, StoreError, Target};
 
 /// A message under way.
@@ -23,7 +23,9 @@ pub struct Message {
     /// Those on other servers.
     outward: Vec<Address>,
     /// Where it is written for them.
-    draft: Option<Draft>,
+    leaving: Option<Leaving>,
+    /// Of what our own people send.
+    ends: LineEnds,
     /// Not yet written; a submitted message waits here until its header is whole.
     held: Vec<u8>,
     began: Timestamp,
@@ -85,13 +87,14 @@ impl Delivery {
 
 impl Message {
     /// For nobody yet.
-    pub const fn new(envelope: Box<Envelope>, began: Timestamp) -> Self {
+    pub fn new(envelope: Box<Envelope>, began: Timestamp) -> Self {
         Self {
             envelope,
             recipients: Vec::new(),
             ways: Vec::new(),
             outward: Vec::new(),
-            draft: None,
+            leaving: None,
+            ends: LineEnds::default(),
             held: Vec::new(),
             began,
         }
@@ -118,7 +121,22 @@ impl Message {
 
     /// Takes the next piece.
     pub fn hold(&mut self, piece: &[u8]) {
-        self.held.extend_from_slice(piece);
+        if self.is_repaired() {
+            self.ends.push(piece, &mut self.held);
+        } else {
+            self.held.extend_from_slice(piece);
+        }
+    }
+
+    /// What our own people send is of lines, unless they say that it is not.
+    fn is_repaired(&self) -> bool {
+        let binary = self.envelope.parameters.demands.body == Body::BinaryMime;
+        self.envelope.login.is_some() && !binary
+    }
+
+    /// All has come.
+    pub fn end(&mut self) {
+        std::mem::take(&mut self.ends).finish(&mut self.held);
     }
 
     /// Is it time to write?
@@ -134,11 +152,7 @@ impl Message {
 
     /// Places it, after all was written. By LMTP, how it ended for each recipient. Mailboxes first: they may be full, and
     /// then it must not be on its way to others, for the sender will try it again.
-    pub async fn commit(
-        mut self,
-        store: &Store,
-        relay: Option<&Relay>,
-    ) -> Result<Option<Vec<Option<Reply>>>, Reply> {
+    pub async fn commit(mut self, store: &Store) -> Result<Option<Vec<Option<Reply>>>, Reply> {
         let mut commits = Vec::new();
         for recipient in &mut self.recipients {
             let Some(incoming) = recipient.state.take_incoming() else { continue };
@@ -157,15 +171,16 @@ impl Message {
             };
         }
         self.verdict()?;
-        if let (Some(draft), Some(relay)) = (self.draft.take(), relay) {
-            let finished = smol::unblock(move || draft.finish(b"")).await;
-            relay.accept(finished.map_err(|error| not_queued(&error))?);
+        if let Some(leaving) = self.leaving.take() {
+            let finished = smol::unblock(move || leaving.finish()).await;
+            let (outbox, queued) = finished.map_err(|error| not_queued(&error))?;
+            outbox.relay.accept(queued);
         }
         Ok((self.envelope.role == Role::Lmtp).then(|| self.each()))
     }
 
     fn is_fresh(&self) -> bool {
-        self.draft.is_none()
+        self.leaving.is_none()
             && self.recipients.iter().all(|recipient| matches!(recipient.state, Delivery::Fresh))
     }
 
@@ -197,7 +212,7 @@ impl Message {
     pub fn write_out(
         &mut self,
         store: &Store,
-        relay: Option<&Relay>,
+        outbox: Option<&Outbox>,
         host: &Domain,
     ) -> Result<(), Reply> {
         let mut held = std::mem::take(&mut self.held);
@@ -213,21 +228,21 @@ impl Message {
                     Err(error) => Delivery::Refused(not_stored(&error)),
                 };
             }
-            if let Some(relay) = relay.filter(|_| !self.outward.is_empty()) {
-                let draft = self.begin_draft(relay, host);
-                self.draft = Some(draft.map_err(|error| not_queued(&error))?);
+            if let Some(outbox) = outbox.filter(|_| !self.outward.is_empty()) {
+                let leaving = self.begin_leaving(outbox, host);
+                self.leaving = Some(leaving.map_err(|error| not_queued(&error))?);
             }
         }
         for recipient in &mut self.recipients {
             recipient.state.write(&held);
         }
-        if let Some(draft) = &mut self.draft {
-            draft.write(&held).map_err(|error| not_queued(&error))?;
+        if let Some(leaving) = &mut self.leaving {
+            leaving.write(&held).map_err(|error| not_queued(&error))?;
         }
         self.verdict()
     }
 
-    fn begin_draft(&self, relay: &Relay, host: &Domain) -> Result<Draft, SpoolError> {
+    fn begin_leaving(&self, outbox: &Outbox, host: &Domain) -> Result<Leaving, SpoolError> {
         let recipient = |address: &Address| spool::Recipient {
             address: address.clone(),
             notify: Notify::Unsaid,
@@ -244,11 +259,10 @@ impl Message {
             envelope_id: None,
             recipients: self.outward.iter().map(recipient).collect(),
         };
-        let mut draft = relay.spool().begin(envelope)?;
-        let id = draft.id().to_string();
+        let mut leaving = outbox.begin(envelope)?;
         let only = self.outward.first().filter(|_| self.envelope.recipients.len() == 1);
-        draft.write(self.received(host, only, &id).as_bytes())?;
-        Ok(draft)
+        leaving.write_trace(&self.received(host, only, &leaving.id()))?;
+        Ok(leaving)
     }
 
     fn open(

@@ -2,9 +2,9 @@
 //! Every role ends here: other servers' mail, our own people's mail to people here, and what a server before us hands on.
 
 use super::delivery::{Message, failed, fault, not_stored, stopped};
+use super::leaving::Outbox;
 use super::login::{LoginRefused, Logins};
 use super::owners::{Owner, owner};
-use super::relay::Relay;
 use crate::base::AccountId;
 use crate::mail::{Address, Domain};
 use crate::net;
@@ -23,7 +23,7 @@ pub struct Receive {
     host: Domain,
     logins: Arc<Logins>,
     /// `None`: nothing leaves this machine.
-    relay: Option<Arc<Relay>>,
+    outbox: Option<Outbox>,
     peer: IpAddr,
     message: Option<Message>,
 }
@@ -35,10 +35,10 @@ impl Receive {
         registry: Arc<Registry>,
         host: Domain,
         logins: Arc<Logins>,
-        relay: Option<Arc<Relay>>,
+        outbox: Option<Outbox>,
         peer: IpAddr,
     ) -> Self {
-        Self { store, registry, host, logins, relay, peer, message: None }
+        Self { store, registry, host, logins, outbox, peer, message: None }
     }
 
     /// Decides what the session asks.
@@ -130,7 +130,7 @@ impl Receive {
             Owner::Elsewhere(_) if !logged_in => {
                 Err(refused("We do not take mail for this domain"))
             }
-            Owner::Elsewhere(address) if self.relay.is_some() => Ok(Way::Out(address)),
+            Owner::Elsewhere(address) if self.outbox.is_some() => Ok(Way::Out(address)),
             Owner::Elsewhere(_) => {
                 Err(refused("Nothing leaves this machine; mail reaches people on this server only"))
             }
@@ -161,17 +161,20 @@ impl Receive {
     /// Writes what is held into every recipient's `tmp/`.
     async fn flush(&mut self) -> Result<(), Reply> {
         let Some(mut message) = self.message.take() else { return Err(stopped()) };
-        let (store, relay, host) = (self.store.clone(), self.relay.clone(), self.host.clone());
-        let write = move || message.write_out(&store, relay.as_deref(), &host).map(|()| message);
+        let (store, outbox, host) = (self.store.clone(), self.outbox.clone(), self.host.clone());
+        let write = move || message.write_out(&store, outbox.as_ref(), &host).map(|()| message);
         let written = self.store.run(write).await;
         self.message = Some(written.ok_or_else(stopped)??);
         Ok(())
     }
 
     async fn commit(&mut self) -> Result<Option<Vec<Option<Reply>>>, Reply> {
+        if let Some(message) = &mut self.message {
+            message.end();
+        }
         self.flush().await?;
         let Some(message) = self.message.take() else { return Err(stopped()) };
-        message.commit(&self.store, self.relay.as_deref()).await
+        message.commit(&self.store).await
     }
 }
 

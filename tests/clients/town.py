@@ -2,6 +2,7 @@
 settings, and a server whose answers are written down."""
 
 import atexit
+import contextlib
 import json
 import os
 import pathlib
@@ -143,13 +144,20 @@ class Server(socketserver.ThreadingTCPServer):
 
     def __init__(self, address, offers=("PIPELINING", "8BITMIME"), script=None, greeting="220 peer ESMTP", tls=None):
         self.offers, self.script, self.greeting, self.tls = list(offers), script or {}, greeting, tls
-        self.taken, self.lines, self.connections = [], [], 0
+        self.taken, self.lines, self.connections, self.open = [], [], 0, []
         super().__init__((address, 25), Talk)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def stop(self):
         self.shutdown()
         self.server_close()
+        self.hang_up()
+
+    def hang_up(self):
+        """Closes the connections that are kept."""
+        for connection in self.open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request, client_address):
         """A peer that goes is no fault."""
@@ -166,6 +174,7 @@ class Talk(socketserver.StreamRequestHandler):
     def handle(self):
         server = self.server
         server.connections += 1
+        server.open.append(self.connection)
         self.say(server.greeting)
         sender, recipients = None, []
         while line := self.rfile.readline():
@@ -179,8 +188,10 @@ class Talk(socketserver.StreamRequestHandler):
                 return
             if said is not None:
                 self.say(said)
-                if word == "DATA" and str(said).startswith("354"):
-                    self.data(sender, recipients)
+                if word == "RCPT" and str(said).startswith("2"):
+                    recipients.append(line)
+                if word == "BDAT":
+                    self.rfile.read(int(line.split(" ")[1]))
                 continue
             match word:
                 case "EHLO" | "LHLO":
@@ -191,6 +202,8 @@ class Talk(socketserver.StreamRequestHandler):
                 case "RCPT":
                     recipients.append(line)
                     self.say("250 2.1.5 recipient")
+                case "DATA" if not recipients:
+                    self.say("554 5.5.1 for nobody")
                 case "DATA":
                     self.say("354 go on")
                     self.data(sender, recipients)
@@ -200,6 +213,7 @@ class Talk(socketserver.StreamRequestHandler):
                 case "STARTTLS":
                     self.say("220 2.0.0 go on")
                     self.connection = server.tls.wrap_socket(self.connection, server_side=True)
+                    server.open.append(self.connection)
                     self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
                 case "QUIT":
                     self.say("221 2.0.0 bye")

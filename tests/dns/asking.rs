@@ -182,6 +182,25 @@ fn who_never_answers_costs_ten_seconds_at_most() {
 }
 
 #[test]
+fn over_ipv6() {
+    block_on(async {
+        let Ok(server) = Script::at("::1").await else {
+            println!("\nskipped: there is no IPv6 here");
+            return;
+        };
+        let resolver = resolver(&[&server]);
+        let udp = async |asked: Asked<'_>| asked.send(&asked.reply.clone().flags(TC).bytes()).await;
+        let tcp = async |mut stream: TcpStream, reply: Message| {
+            let bytes = reply.flags(AD).answer("a.example 300 A 192.0.2.1").bytes();
+            let len = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+            stream.write_all(&[&len, bytes.as_slice()].concat()).await.unwrap();
+        };
+        let answer = server.run(udp, tcp, resolver.ask(a())).await;
+        assert_eq!(show(&answer), "AD a.example 192.0.2.1");
+    });
+}
+
+#[test]
 fn one_server_after_another() {
     let good = async |asked: Asked<'_>| asked.answer("a.example 300 A 192.0.2.1").await;
     for (first, shown) in [

@@ -6,6 +6,7 @@ use pillarbox::net::{Believed, Resolver, Servers};
 use smol::future;
 use smol::io::AsyncReadExt;
 use smol::net::{TcpListener, TcpStream, UdpSocket};
+use std::io;
 use std::net::SocketAddr;
 
 /// UDP and TCP on the same free port.
@@ -42,12 +43,17 @@ impl Asked<'_> {
 
 impl Script {
     pub async fn new() -> Self {
+        Self::at("127.0.0.1").await.unwrap()
+    }
+
+    /// The error is that there is no such address here.
+    pub async fn at(ip: &str) -> io::Result<Self> {
         loop {
-            let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-            let address = udp.local_addr().unwrap();
+            let udp = UdpSocket::bind((ip, 0)).await?;
+            let address = udp.local_addr()?;
             // Another test may have the port for TCP.
             if let Ok(tcp) = TcpListener::bind(address).await {
-                return Self { udp, tcp, address };
+                return Ok(Self { udp, tcp, address });
             }
         }
     }

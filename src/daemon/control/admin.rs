@@ -9,7 +9,7 @@ use crate::mail::{Address, Domain};
 use crate::net;
 use crate::registry::{Registry, RegistryError, Standing};
 use crate::sasl::device::DevicePassword;
-use crate::service::Signing;
+use crate::service::{Relay, Signing};
 use crate::store::Store;
 use openssl::rand::rand_bytes;
 use serde::Serialize;
@@ -41,6 +41,8 @@ pub struct Admin {
     pub store: Arc<Store>,
     /// Keys of the domains.
     pub signing: Arc<Signing>,
+    /// What leaves, and what brings it to other servers.
+    pub relay: Option<Arc<Relay>>,
     /// Ends the sessions of an account.
     pub end_sessions: Box<dyn Fn(AccountId) + Send + Sync>,
     /// How many sessions there are.
@@ -102,6 +104,11 @@ impl Admin {
             Request::DkimList { domain } => self.dkim_list(domain.as_deref()).and_then(value),
             Request::DkimRotate { domain, pace } => self.dkim_rotate(&domain, pace).and_then(value),
             Request::DnsZone { domain } => self.dns_zone(domain.as_deref()).and_then(value),
+            Request::QueueList => self.queue_list().and_then(value),
+            Request::QueueShow { id } => self.queue_show(&id).and_then(value),
+            Request::QueueRetry { id } => self.queue_retry(id.as_deref()).and_then(value),
+            Request::QueueHold { id } => self.queue_hold(&id).and_then(value),
+            Request::QueueDrop { id } => self.queue_drop(&id).and_then(value),
             // What follows the answer is not done here (`follow_up`).
             Request::Import { user, .. } | Request::Export { user } => {
                 self.person(&user).and_then(|(_, account)| value(account.0))

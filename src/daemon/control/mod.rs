@@ -6,6 +6,7 @@ mod dns;
 mod exporting;
 mod follow_up;
 mod importing;
+mod queue;
 mod server;
 mod transfer;
 mod wire;
@@ -18,6 +19,6 @@ pub use transfer::{
 };
 pub use wire::{
     ANSWER_LEN_MAX, AliasTo, Answer, Device, DkimKey, DomainRow, ImportWay, MessageQuota,
-    NewDevice, PortAt, Quota, REQUEST_LEN_MAX, Request, Revoked, Status, User, UserAdded,
-    UserRemoved, Zone, ZoneRecord,
+    NewDevice, PortAt, QueuedMessage, QueuedRecipient, QueuedTry, Quota, REQUEST_LEN_MAX, Request,
+    Revoked, Status, User, UserAdded, UserRemoved, Zone, ZoneRecord,
 };

@@ -70,6 +70,20 @@ pub enum Request {
     DnsZone {
         domain: Option<String>,
     },
+    QueueList,
+    QueueShow {
+        id: String,
+    },
+    /// Without a name, all that are not held. The answer is a number.
+    QueueRetry {
+        id: Option<String>,
+    },
+    QueueHold {
+        id: String,
+    },
+    QueueDrop {
+        id: String,
+    },
     /// The answer is an account's number; then the connection goes on as an import (`ImportStep`).
     Import {
         user: String,
@@ -282,4 +296,51 @@ pub struct PortAt {
     pub name: String,
     /// An address with a port, or a socket's path.
     pub address: String,
+}
+
+/// One of the list that answers `QueueList`; alone it answers `QueueShow`, `QueueHold` and `QueueDrop`.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct QueuedMessage {
+    pub id: String,
+    /// None: a notice of ours.
+    pub from: Option<String>,
+    /// Seconds since 1970.
+    pub arrived: i64,
+    /// Bytes.
+    pub size: u64,
+    pub held: bool,
+    /// Seconds since 1970; none: it is being tried, or held.
+    pub next: Option<i64>,
+    pub recipients: Vec<QueuedRecipient>,
+    /// Of `QueueShow` alone.
+    pub tries: Vec<QueuedTry>,
+}
+
+/// Of a message in the queue.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct QueuedRecipient {
+    pub address: String,
+    /// Handed on, or given up.
+    pub done: bool,
+    /// The last time, seconds since 1970.
+    pub tried: Option<i64>,
+    /// The server that answered.
+    pub host: Option<String>,
+    /// What it said, or what was wrong.
+    pub result: Option<String>,
+}
+
+/// A try.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct QueuedTry {
+    /// Seconds since 1970.
+    pub at: i64,
+    pub to: Vec<String>,
+    /// The server that answered.
+    pub host: Option<String>,
+    /// What it said, or what was wrong.
+    pub result: String,
 }

@@ -27,8 +27,8 @@ const SERVER_WAITS: [Duration; 3] =
     [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(4)];
 /// How long a question may take in all, with its wait for a place.
 const QUESTION_WAIT: Duration = Duration::from_secs(10);
-/// So many are asked at the same time; each takes a socket.
-const PLACES: usize = 64;
+/// So many are asked at the same time; each takes a socket, and the resolver in many a router refuses more than 150.
+const PLACES: usize = 128;
 const CACHE_LEN_MAX: usize = 2 << 20;
 
 impl Resolver {
@@ -166,10 +166,12 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::super::servers::{Server, Source};
     use super::Resolver;
-    use crate::dns::{Failure, Found, Kind, Name, Question};
+    use crate::dns::{Cache, Failure, Found, Kind, Name, Question};
     use crate::net::Servers;
     use smol::future::{or, zip};
     use smol::net::UdpSocket;
+
+    const NXDOMAIN: u8 = 3;
 
     /// Answers everything with this RCODE, or not at all.
     async fn serve<T>(socket: &UdpSocket, rcode: Option<u8>) -> T {
@@ -183,9 +185,43 @@ mod tests {
         }
     }
 
+    /// A task may go from one thread to another while it asks.
+    const fn sent<T: Send>(asking: T) -> T {
+        asking
+    }
+
+    fn question() -> Question {
+        Question { name: Name::parse("a.example").unwrap(), kind: Kind::A }
+    }
+
+    #[test]
+    fn threads_share_a_question_and_leave_nothing_behind() {
+        let socket = smol::block_on(UdpSocket::bind("127.0.0.1:0")).unwrap();
+        let listed = vec![socket.local_addr().unwrap()];
+        let resolver = Resolver::new(Servers { listed, ..Servers::default() });
+        let (over, told) = smol::channel::bounded::<()>(1);
+        std::thread::scope(|scope| {
+            // The "no" is kept for a moment; that must not decide who asks.
+            let ask = || {
+                for _ in 0..200 {
+                    let answer = smol::block_on(sent(resolver.ask(question())));
+                    assert_eq!(answer.found, Found::NoName);
+                    *resolver.cache() = Cache::new(super::CACHE_LEN_MAX);
+                }
+            };
+            let asking: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+            let until = async { told.recv().await.unwrap_or_default() };
+            scope.spawn(|| smol::block_on(or(until, serve(&socket, Some(NXDOMAIN)))));
+            for thread in asking {
+                thread.join().unwrap();
+            }
+            drop(over);
+        });
+        assert!(resolver.under_way.lock().unwrap().is_empty());
+    }
+
     #[test]
     fn what_a_believed_server_cannot_find_out_no_other_is_asked() {
-        const NXDOMAIN: u8 = 3;
         let failed = |failure| Found::Failed(failure);
         let asking = async |first: Option<u8>, order: [bool; 2]| {
             let sockets = zip(UdpSocket::bind("127.0.0.1:0"), UdpSocket::bind("127.0.0.1:0")).await;
@@ -195,9 +231,8 @@ mod tests {
             let servers = addresses.into_iter().zip(order);
             let servers = servers.map(|(address, believed)| Server { address, believed });
             resolver.source = Source::Listed(servers.collect());
-            let question = Question { name: Name::parse("a.example").unwrap(), kind: Kind::A };
             let others = or(serve(&one, first), serve(&two, Some(NXDOMAIN)));
-            or(resolver.ask(question), others).await.found
+            or(resolver.ask(question()), others).await.found
         };
         smol::block_on(async {
             let refused = asking(Some(5), [true, false]).await;

@@ -82,9 +82,13 @@ impl<'a> Errands<'a> {
         self.relay.settle(errand, queued, findings, Some(self.host)).await;
     }
 
-    /// The connection broke without a word of the machine.
+    /// The connection broke without a word of the machine. One that was kept for it may have been closed long ago.
     pub async fn broke(&mut self, why: &str) {
         let Some((errand, queued)) = self.current.take() else { return };
+        if self.served > 0 {
+            self.relay.put_back(self.domain, errand);
+            return;
+        }
         let finding = Finding::later(crate::smtp::Enhanced(4, 4, 2), why);
         let findings = vec![finding; errand.places.len()];
         self.relay.settle(errand, queued, findings, Some(self.host)).await;

@@ -53,6 +53,16 @@ enum Ended {
     Broken(Finding, usize),
 }
 
+/// What came of the hosts of a destination.
+enum Tried {
+    /// There is nothing more for it.
+    Served,
+    /// One took something, and then the connection ended: it may have been kept too long.
+    CutOff,
+    /// None took anything: the last word, and whose it was.
+    InVain(Finding, Option<String>),
+}
+
 impl Relay {
     /// With the queue as it was found.
     pub fn new(
@@ -173,29 +183,35 @@ impl Relay {
         self.wake_up();
     }
 
-    /// Goes to the destination; why nothing could be handed on there, and which host was the last.
+    /// Goes to the destination, again as long as it takes something; why nothing more could be handed on there, and which
+    /// host was the last.
     async fn try_all(&self, domain: &Domain) -> Option<(Finding, Option<String>)> {
+        loop {
+            match self.try_hosts(domain).await {
+                Tried::Served => return None,
+                Tried::CutOff => {}
+                Tried::InVain(finding, host) => return Some((finding, host)),
+            }
+        }
+    }
+
+    async fn try_hosts(&self, domain: &Domain) -> Tried {
         let hosts = match self.find(domain).await {
             Ok(hosts) => hosts,
-            Err(finding) => return Some((finding, None)),
+            Err(finding) => return Tried::InVain(finding, None),
         };
-        let mut last = None;
+        let none = Finding::later(Enhanced(4, 4, 4), "no host to go to");
+        let mut last = Tried::InVain(none, None);
         for host in &hosts {
             for &address in &host.addresses {
+                if self.lock().waiting(domain) == 0 {
+                    return Tried::Served;
+                }
                 let label = format!("{}[{address}]", host.name);
-                loop {
-                    if self.lock().waiting(domain) == 0 {
-                        return None;
-                    }
-                    match self.converse(domain, host, address, &label).await {
-                        Ended::Served => return None,
-                        // It works, and was only cut off.
-                        Ended::Broken(_, served) if served > 0 => {}
-                        Ended::Broken(finding, _) => {
-                            last = Some((finding, Some(label)));
-                            break;
-                        }
-                    }
+                match self.converse(domain, host, address, &label).await {
+                    Ended::Served => return Tried::Served,
+                    Ended::Broken(_, served) if served > 0 => return Tried::CutOff,
+                    Ended::Broken(finding, _) => last = Tried::InVain(finding, Some(label)),
                 }
             }
         }

@@ -1,65 +1,54 @@
 //! A message as DATA carries it (RFC 5321 §4.5.2, §2.3.8): lines that begin with a dot get another, and a line with one
 //! dot ends it. Whatever the text is, no CR or LF stands alone in what leaves: no two servers shall see different ends.
 
+use crate::mail::LineEnds;
+
+/// A message that is being sent.
+#[derive(Debug)]
+pub struct Dots {
+    ends: LineEnds,
+    place: Place,
+}
+
 /// Where in a line the next byte stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Start,
     Within,
-    AfterCr,
-}
-
-/// A message that is being sent.
-#[derive(Debug)]
-pub struct Dots {
-    place: Place,
 }
 
 impl Dots {
     /// At its first byte.
-    pub const fn new() -> Self {
-        Self { place: Place::Start }
+    pub fn new() -> Self {
+        Self { ends: LineEnds::default(), place: Place::Start }
     }
 
     /// Appends the next piece.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
-        out.reserve(piece.len() + piece.len() / 32);
-        for run in piece.split_inclusive(|&b| matches!(b, b'\r' | b'\n')) {
-            let (text, end) = match run.split_last() {
-                Some((end @ (b'\r' | b'\n'), text)) => (text, Some(end)),
-                _ => (run, None),
-            };
-            if self.place == Place::AfterCr {
-                // A CR has been held back until what follows it was known.
-                out.extend_from_slice(b"\r\n");
-                self.place = Place::Start;
-                if text.is_empty() && end == Some(&b'\n') {
-                    continue;
-                }
+        let mut text = Vec::new();
+        self.ends.push(piece, &mut text);
+        self.stuff(&text, out);
+    }
+
+    fn stuff(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        out.reserve(text.len());
+        for line in text.split_inclusive(|&b| b == b'\n') {
+            if self.place == Place::Start && line.first() == Some(&b'.') {
+                out.push(b'.');
             }
-            if let Some(first) = text.first() {
-                if self.place == Place::Start && *first == b'.' {
-                    out.push(b'.');
-                }
-                out.extend_from_slice(text);
-                self.place = Place::Within;
-            }
-            match end {
-                Some(b'\n') => {
-                    out.extend_from_slice(b"\r\n");
-                    self.place = Place::Start;
-                }
-                Some(_) => self.place = Place::AfterCr,
-                None => {}
-            }
+            out.extend_from_slice(line);
+            self.place = if line.ends_with(b"\n") { Place::Start } else { Place::Within };
         }
     }
 
     /// The end of the message.
-    pub fn finish(self, out: &mut Vec<u8>) {
+    pub fn finish(mut self, out: &mut Vec<u8>) {
+        let mut text = Vec::new();
+        std::mem::take(&mut self.ends).finish(&mut text);
+        self.stuff(&text, out);
         out.extend_from_slice(match self.place {
             Place::Start => b".\r\n",
-            Place::Within | Place::AfterCr => b"\r\n.\r\n",
+            Place::Within => b"\r\n.\r\n",
         });
     }
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "a fuzz target uses one body, a test another")]
 
 pub mod dkim;
+pub mod dns;
 pub mod imap;
 pub mod mail;
 pub mod maildir;

@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""Mail leaves for other servers by MX, and each way in which these misbehave is met: it is tried elsewhere, tried later,
+or given up with a notice that says why. Knot serves the zone; the servers' words are written down here.
+
+Usage: sending.py PROGRAM. Prints a line a check and `test result:` as cargo does.
+"""
+
+import email
+import email.policy
+import json
+import re
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+
+from house import check, finish
+from town import Dns, Home, Server, why_not, within
+
+if reason := why_not():
+    print(f"skipped: sending: {reason}")
+    sys.exit()
+
+TEXT = "From: Ann <ann@home.test>\r\nTo: joe@else.test\r\nSubject: {}\r\n\r\nHello\r\n.a dot\r\n"
+RECORDS = """
+home      MX 10 mail.home
+mail.home A 127.0.0.1
+else      MX 10 mx1.else
+else      MX 20 mx2.else
+mx1.else  A 127.0.0.2
+mx2.else  A 127.0.0.3
+plain     A 127.0.0.2
+many      MX 10 mx1.else
+null      MX 0 .
+nohost    MX 10 gone.nohost
+loop      MX 10 mail.home
+lame      NS ns.lame
+ns.lame   A 127.0.0.99
+"""
+
+
+def notices(home, who="ann"):
+    found = []
+    for raw in home.mail(who):
+        message = email.message_from_bytes(raw, policy=email.policy.default)
+        if message.get_content_type() == "multipart/report":
+            found.append(message)
+    return found
+
+
+def status(notice):
+    """The fields of the last recipient in a notice."""
+    return {name.lower(): value for name, value in notice.get_payload(1).get_payload()[-1].items()}
+
+
+def said(home):
+    return [recipient["result"] or "" for message in home.json("queue", "list") for recipient in message["recipients"]]
+
+
+def empty(home):
+    """Nothing is left from the check before."""
+    for message in home.json("queue", "list"):
+        home.run("queue", "drop", message["id"])
+
+
+def taken(server, count=1):
+    return within(10, lambda: len(server.taken) >= count)
+
+
+def by_mx(home, folder):
+    server = Server("127.0.0.2")
+    home.send(["joe@else.test"], TEXT.format("one"))
+    check("a message reaches the host of the MX", taken(server))
+    sender, recipients, text = server.taken[0]
+    check("envelope and text are as they were sent", sender.startswith("MAIL FROM:<ann@home.test>")
+          and recipients == ["RCPT TO:<joe@else.test>"] and text.endswith(b"\r\n\r\nHello\r\n.a dot\r\n"), server.taken)
+    check("our trace is on top, and no address of the sender's device in it", text.split(b"DKIM-Signature")[-1].count(b"Received: from") == 1 and b"([127" not in text, text)
+    check("the queue is empty then", within(5, lambda: home.json("queue", "list") == []) and home.queue() == [])
+    home.send(["a@else.test", "b@else.test", "c@else.test"], TEXT.format("three"))
+    check("recipients of a domain go in one transaction", taken(server, 2) and len(server.taken[1][1]) == 3)
+    before = server.connections
+    for number in range(3):
+        home.send(["joe@else.test"], TEXT.format(number))
+    check("messages that follow go by the connection that is there", taken(server, 5) and server.connections <= before + 1, server.connections - before)
+    home.send(["joe@plain.test"], TEXT.format("plain"))
+    check("a domain without MX takes its own mail", taken(server, 6))
+    server.stop()
+
+
+def elsewhere(home, folder):
+    second = Server("127.0.0.3")
+    home.send(["joe@else.test"], TEXT.format("one"))
+    check("the first host is down: the second gets it", taken(second))
+    for greeting in ("554 5.7.1 not you", "421 4.3.2 busy", "SSH-2.0-OpenSSH", "close"):
+        first = Server("127.0.0.2", greeting=greeting if greeting != "close" else (lambda talk: talk.connection.close()))
+        count = len(second.taken)
+        second.hang_up()
+        home.send(["joe@else.test"], TEXT.format("two"))
+        check(f"the first greets with {greeting!r}: the second gets it", taken(second, count + 1) and first.connections == 1)
+        first.stop()
+    second.stop()
+    first = Server("127.0.0.2", script={"EHLO": "502 5.5.1 what", "HELO": "250 peer"})
+    home.send(["joe@else.test"], TEXT.format("helo"))
+    check("a server of 1990 gets it by HELO", taken(first) and any(line.startswith("HELO mail.home.test") for line in first.lines), (said(home), first.lines))
+    first.stop()
+
+
+def refused(home, folder):
+    for name, script, status_code, words in (
+        ("at RCPT", {"RCPT TO:<b@else.test>": "550 5.1.1 no such user here"}, "5.1.1", "no such user here"),
+        ("at MAIL", {"MAIL": "550 5.7.1 go away"}, "5.7.1", "go away"),
+        ("at DATA", {"DATA": "554 5.5.1 no"}, "5.5.1", "554 5.5.1 no"),
+        ("at the end", {"TEXT": "552 5.2.2 mailbox full"}, "5.2.2", "mailbox full"),
+    ):
+        for offers in (("8BITMIME",), ("PIPELINING", "8BITMIME"), ("PIPELINING", "8BITMIME", "CHUNKING")):
+            if name == "at DATA" and "CHUNKING" in offers:
+                continue
+            server = Server("127.0.0.2", offers=offers, script=script)
+            count = len(notices(home))
+            home.send(["a@else.test", "b@else.test"], TEXT.format("refused"))
+            check(f"refused {name}, offers {','.join(offers)}: the sender is told", within(10, lambda: len(notices(home)) > count), said(home))
+            told = notices(home)[-1]
+            check("... with the server's words and its code", words in told.get_payload(0).get_content() and status(told)["status"] == status_code, told)
+            if name == "at RCPT":
+                check("... of the one alone; the other has it", taken(server) and server.taken[0][1] == ["RCPT TO:<a@else.test>"]
+                      and "b@else.test" in status(told)["final-recipient"], server.taken)
+            check("... and the queue is empty", within(5, lambda: home.json("queue", "list") == []), said(home))
+            server.stop()
+    check("a notice has what the RFC asks for", told["auto-submitted"] == "auto-replied" and told["return-path"] == "<>"
+          and told.get_param("report-type") == "delivery-status" and "Subject: refused" in told.get_payload(2).get_payload(), told)
+    raw = [text for text in home.mail() if b"multipart/report" in text][-1]
+    check("... and lines as they must be", all(len(line) < 998 and b"\n" not in line and b"\r" not in line for line in raw.split(b"\r\n")))
+    count = len(home.mail())
+    home.send(["x@nowhere.test"], TEXT.format("nowhere"))
+    home.send(["x@null.test"], TEXT.format("null"))
+    home.send(["x@nohost.test"], TEXT.format("nohost"))
+    home.send(["x@loop.test"], TEXT.format("loop"))
+    check("no domain, null MX, hosts without address, ourselves: told at once", within(10, lambda: len(home.mail()) == count + 4), said(home))
+    codes = sorted(status(notice)["status"] for notice in notices(home)[-4:])
+    check("... each with its code", codes == ["5.1.10", "5.1.2", "5.4.4", "5.4.6"], codes)
+
+
+def later(home, folder):
+    for name, script, words in (
+        ("451 at RCPT", {"RCPT": "451 4.7.1 greylisted"}, "greylisted"),
+        ("452 at the end", {"TEXT": "452 4.3.1 disk full"}, "disk full"),
+        ("421 at MAIL", {"MAIL": "421 4.3.2 leaving"}, "leaving"),
+        ("closed at RCPT", {"RCPT": "close"}, "closed"),
+        ("closed at the end", {"TEXT": "close"}, "closed"),
+        ("closed at EHLO", {"EHLO": "close"}, "closed"),
+        ("nonsense", {"RCPT": "what?"}, "no reply"),
+        ("a reply without end", {"RCPT": "\r\n".join(["250-more"] * 1000)}, "200 lines"),
+        ("a line without end", {"RCPT": "250 " + "x" * 5000}, "2,048 bytes"),
+        ("a 250 to DATA", {"DATA": "250 fine"}, "fine"),
+    ):
+        server = Server("127.0.0.2", script=script)
+        other = Server("127.0.0.3", script=script)
+        count = len(notices(home))
+        home.send(["joe@else.test"], TEXT.format(name))
+        check(f"{name}: it stays, and the queue says why", within(10, lambda: any(words in text for text in said(home))), said(home))
+        check("... nobody is told of a failure", len(notices(home)) == count)
+        for one in (server, other):
+            one.script.clear()
+        home.run("queue", "retry")
+        check("... and goes when it is tried again", within(10, lambda: server.taken or other.taken) and within(5, lambda: home.json("queue", "list") == []), said(home))
+        server.stop()
+        other.stop()
+    home.send(["joe@lame.test"], TEXT.format("lame"))
+    check("a name server that does not answer: for later", within(40, lambda: any("DNS does not say" in text for text in said(home))), said(home))
+    empty(home)
+
+
+def slow(home, folder):
+    def bytewise(text):
+        def say(talk):
+            for byte in text.encode() + b"\r\n":
+                talk.wfile.write(bytes([byte]))
+                talk.wfile.flush()
+            return None
+        return say
+
+    def spelled(talk):
+        bytewise("250-peer\r\n250-PIPELINING\r\n250 8BITMIME")(talk)
+
+    server = Server("127.0.0.2", greeting=bytewise("220 peer"), script={"EHLO": spelled})
+    home.send(["joe@else.test"], TEXT.format("bytes"))
+    check("replies that come byte by byte are replies", taken(server), server.lines)
+    server.stop()
+    server = Server("127.0.0.2", script={"RCPT": "250 2.1.5 " + "very " * 300 + "long"})
+    home.send(["joe@else.test"], TEXT.format("long"))
+    check("a reply over 512 bytes is one", taken(server))
+    server.stop()
+
+
+def offers(home, folder):
+    server = Server("127.0.0.2", offers=["PIPELINING", "8BITMIME", "SIZE 100000", "CHUNKING", "SMTPUTF8", "DSN"])
+    text = "From: Ann <ann@home.test>\r\nSubject: gr\u00fcn\r\n\r\n\u00fc\r\n".encode()
+    home.send(["joe@else.test"], text)
+    check("by BDAT where it is offered", taken(server) and any(line.startswith("BDAT ") for line in server.lines), server.lines)
+    check("8-bit bytes are announced though the client did not", " BODY=8BITMIME" in server.taken[0][0] and " SIZE=" in server.taken[0][0], server.taken[0])
+    count = len(notices(home))
+    home.send(["joe@else.test"], TEXT.format("x" * 200) + "line\r\n" * 20_000)
+    check("a message that the server would not take is not sent", within(10, lambda: len(notices(home)) > count) and status(notices(home)[-1])["status"] == "5.3.4")
+    server.stop()
+    server = Server("127.0.0.2", offers=["PIPELINING"])
+    count = len(notices(home))
+    home.send(["joe@else.test"], text)
+    check("8-bit text for a server that takes none: told", within(10, lambda: len(notices(home)) > count) and status(notices(home)[-1])["status"] == "5.6.3")
+    server.stop()
+    with home.session() as session:
+        session.ehlo()
+        session.docmd("MAIL", "FROM:<ann@home.test>")
+        session.docmd("RCPT", "TO:<joe@else.test>")
+        body = b"From: ann@home.test\r\nSubject: bare\r\n\r\na\n.\r\nb\rc\n.\n"
+        server = Server("127.0.0.2")
+        session.send(b"BDAT %d LAST\r\n" % len(body) + body)
+        session.getreply()
+    check("a CR or LF that stands alone does not leave us", taken(server) and server.taken[0][2].endswith(b"\r\n\r\na\r\n.\r\nb\r\nc\r\n.\r\n"), server.taken)
+    server.stop()
+
+
+def tls(home, folder):
+    key, certificate = f"{folder}/key.pem", f"{folder}/certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=mx1.else.test", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    ends = []
+    server = Server("127.0.0.2", offers=["PIPELINING", "8BITMIME", "STARTTLS"], tls=context,
+                    script={"TEXT": lambda talk: ends.append(getattr(talk.connection, "version", str)()) or "250 2.0.0 taken"})
+    home.send(["joe@else.test"], TEXT.format("tls"))
+    check("STARTTLS where it is offered, whatever the certificate", taken(server) and ends == ["TLSv1.3"], ends)
+    check("... and EHLO again behind it", [line.split(" ")[0] for line in server.lines[:3]] == ["EHLO", "STARTTLS", "EHLO"], server.lines)
+    server.stop()
+    for name, answer in (("refused", "454 4.7.0 not now"), ("broken", lambda talk: (talk.wfile.write(b"220 go\r\nnonsense\r\n"), talk.wfile.flush(), "close")[2])):
+        server = Server("127.0.0.2", offers=["STARTTLS", "8BITMIME"], script={"STARTTLS": answer})
+        home.send(["joe@else.test"], TEXT.format(name))
+        check(f"STARTTLS that is {name}: in clear, since nothing forbids it", taken(server), (said(home), server.lines))
+        server.stop()
+
+
+def restart(home, folder):
+    server = Server("127.0.0.2", script={"RCPT": "450 4.2.0 not yet"})
+    home.send(["joe@else.test"], TEXT.format("weekend"))
+    check("it waits", within(10, lambda: any("not yet" in text for text in said(home))))
+    before = home.json("queue", "list")[0]
+    home.stop()
+    home.start()
+    after = home.json("queue", "list")[0]
+    check("a restart keeps what was tried, and when it goes on", (before["id"], before["next"], before["recipients"]) == (after["id"], after["next"], after["recipients"]), (before, after))
+    check("the first wait is five minutes", 290 <= after["next"] - after["arrived"] <= 330, after)
+    home.run("queue", "hold", after["id"])
+    server.script.clear()
+    home.run("queue", "retry")
+    shown = home.json("queue", "show", after["id"])
+    check("what is held is not tried with the others", shown["held"] and not server.taken and len(shown["tries"]) == 1, (shown, server.taken))
+    home.stop()
+    home.start()
+    check("... nor after a restart", home.json("queue", "list")[0]["held"])
+    check("a person reads it", after["id"] in home.run("queue", "list").stdout and "450 4.2.0 not yet" in home.run("queue", "show", after["id"]).stdout)
+    home.run("queue", "retry", after["id"])
+    check("... and goes when it is let go", taken(server))
+    home.send(["joe@null.test"], TEXT.format("x"))
+    server.script["RCPT"] = "450 4.2.0 not yet"
+    home.send(["joe@else.test"], TEXT.format("dropped"))
+    check("it waits", within(10, lambda: any("not yet" in text for text in said(home))))
+    home.run("queue", "drop", home.json("queue", "list")[0]["id"])
+    check("what is dropped is gone", home.json("queue", "list") == [] and home.queue() == [])
+    done = home.run("queue", "show", "abc", check=False)
+    check("a name that is none is told", done.returncode == 1 and "queue list" in done.stderr, done.stderr)
+    server.stop()
+
+
+def at_home(home, folder):
+    count = len(home.mail("bob"))
+    server = Server("127.0.0.2")
+    home.send(["bob@home.test", "joe@else.test"], TEXT.format("both"))
+    check("a message for here and there reaches both", taken(server) and len(home.mail("bob")) == count + 1)
+    with home.session() as session:
+        code, words = session.docmd("MAIL", "FROM:<joe@else.test>")
+    check("nobody sends under another's address", code == 550, words)
+    server.stop()
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        dns = Dns(folder, RECORDS)
+        home = Home(folder, "home.test", "127.0.0.1", dns)
+        for part in (by_mx, elsewhere, refused, later, slow, offers, tls, restart, at_home):
+            print(f"== {part.__name__}", flush=True)
+            part(home, folder)
+            empty(home)
+        code = home.stop()
+        check("it stops in order", code == 0, code)
+        dns.stop()
+    finish()
+
+
+main()
