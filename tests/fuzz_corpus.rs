@@ -82,6 +82,11 @@ fn mime_outline() {
 }
 
 #[test]
+fn dkim_sign() {
+    corpus("dkim_sign", bodies::dkim::dkim_sign);
+}
+
+#[test]
 fn file_name() {
     corpus("file_name", bodies::maildir::file_name);
 }

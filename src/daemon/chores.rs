@@ -52,7 +52,7 @@ pub async fn clear_removed_daily(store: Arc<Store>) {
 pub async fn keep_keys_hourly(signing: Arc<Signing>) {
     loop {
         let signing = signing.clone();
-        // Here the answers of a resolver will say which records are seen; until then keys wait their time.
+        // Here the resolver is to say by `selfcheck::is_published` which records are seen; until then keys wait their time.
         let keep = move || signing.keep(net::now(), &|_, _| Seen::Unknown);
         if let Err(error) = smol::unblock(keep).await {
             log::error!("dkim keys are not as they ought to be; tried again in an hour: {error}");

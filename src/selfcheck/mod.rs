@@ -2,9 +2,11 @@
 //! to have: people are shown them, and later DNS is judged by the same list. Pure.
 
 mod policy;
+mod published;
 mod records;
 mod wanted;
 
 pub use policy::policy;
+pub use published::is_published;
 pub use records::{Subject, host_records, records};
 pub use wanted::{Tier, Wanted};

@@ -240,8 +240,8 @@ mod tests {
 
     fn lines(subject: &Subject) -> Vec<String> {
         let line = |row: &super::Wanted| {
-            let data = row.data().unwrap_or_else(|| "?".to_owned());
-            format!("{} {} {} {data}", row.tier, row.name, row.kind_name())
+            let data = row.record.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
+            format!("{} {} {} {data}", row.tier, row.name, row.kind)
         };
         let rows = records(subject);
         let sorted: Vec<Tier> = rows.iter().map(|row| row.tier).collect();

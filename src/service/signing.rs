@@ -16,7 +16,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 #[derive(Debug)]
 pub struct Signing {
     ring: Keyring,
-    keys: RwLock<BTreeMap<Domain, Vec<DomainKey>>>,
+    /// `None`: nobody has read them yet. It takes a millisecond or more, which a start does not wait for.
+    keys: RwLock<BTreeMap<Domain, Option<Vec<DomainKey>>>>,
     /// Held by whoever changes files: they are changed by one at a time.
     work: Mutex<()>,
 }
@@ -72,23 +73,16 @@ impl From<KeyringError> for RotateError {
 impl Signing {
     /// With the keys that lie in this data folder for these domains. Those that are missing are made by `keep`.
     pub fn open(data: &Path, domains: impl IntoIterator<Item = Domain>) -> Self {
-        let ring = Keyring::new(data);
-        let mut keys = BTreeMap::new();
-        for domain in domains.into_iter().filter(|domain| !domain.is_literal()) {
-            let read = ring.read(&domain).unwrap_or_else(|error| {
-                log::error!("domain={domain} mail goes out without signatures: {error}");
-                Vec::new()
-            });
-            keys.insert(domain, read);
-        }
-        Self { ring, keys: RwLock::new(keys), work: Mutex::new(()) }
+        let named = domains.into_iter().filter(|domain| !domain.is_literal());
+        let keys = named.map(|domain| (domain, None)).collect();
+        Self { ring: Keyring::new(data), keys: RwLock::new(keys), work: Mutex::new(()) }
     }
 
-    fn keys(&self) -> RwLockReadGuard<'_, BTreeMap<Domain, Vec<DomainKey>>> {
+    fn keys(&self) -> RwLockReadGuard<'_, BTreeMap<Domain, Option<Vec<DomainKey>>>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<Domain, Vec<DomainKey>>> {
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<Domain, Option<Vec<DomainKey>>>> {
         self.keys.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -114,8 +108,9 @@ impl Signing {
         body_hash: &[u8; 32],
         now: Timestamp,
     ) -> Result<String, DkimError> {
+        self.read(domain);
         let keys = self.keys();
-        let keys = keys.get(domain).map(Vec::as_slice).unwrap_or_default();
+        let keys = keys.get(domain).and_then(Option::as_deref).unwrap_or_default();
         let mut in_use = Vec::new();
         for algorithm in Algorithm::ALL {
             let signs = |key: &&DomainKey| {
@@ -128,7 +123,10 @@ impl Signing {
 
     /// What is to be in DNS for the keys of a domain: by standing, RSA first. `None`: it is not ours.
     pub fn published(&self, domain: &Domain) -> Option<Vec<Published>> {
-        self.keys().get(domain).map(|keys| keys.iter().map(DomainKey::published).collect())
+        self.read(domain);
+        let keys = self.keys();
+        let keys = keys.get(domain)?.iter().flatten();
+        Some(keys.map(DomainKey::published).collect())
     }
 
     /// The domains that have keys, or are to have them.
@@ -161,7 +159,12 @@ impl Signing {
         seen: &dyn Fn(&Domain, &Published) -> Seen,
     ) -> Result<(), KeyringError> {
         let mut all = Ok(());
-        for domain in self.domains() {
+        let domains = self.domains();
+        // Nobody who signs waits then for keys that are made for another domain.
+        for domain in &domains {
+            self.read(domain);
+        }
+        for domain in domains {
             // One that fails is no reason to leave the others.
             all = all.and(self.keep_one(&self.work(), &domain, now, &|key| seen(&domain, key)));
         }
@@ -171,7 +174,8 @@ impl Signing {
     /// New keys for a domain, of each kind.
     pub fn rotate(&self, domain: &Domain, pace: Pace, now: Timestamp) -> Result<(), RotateError> {
         let work = self.work();
-        self.reread(&work, domain)?;
+        // What was due before comes first: a domain has current keys then.
+        self.keep_one(&work, domain, now, &|_| Seen::Unknown)?;
         let there = self.published(domain).ok_or(RotateError::NotOurs)?;
         let waits = |algorithm| {
             let is_it =
@@ -203,7 +207,7 @@ impl Signing {
         self.reread(work, domain)?;
         let due = {
             let keys = self.keys();
-            let Some(keys) = keys.get(domain) else { return Ok(()) };
+            let Some(Some(keys)) = keys.get(domain) else { return Ok(()) };
             let names: Vec<_> = keys.iter().map(|key| key.name.clone()).collect();
             steps(&names, now, |name| {
                 let waiting = keys.iter().find(|key| key.name == *name);
@@ -223,11 +227,25 @@ impl Signing {
         Ok(())
     }
 
+    /// Reads the keys of a domain, if nobody has.
+    fn read(&self, domain: &Domain) {
+        let is_unread = || matches!(self.keys().get(domain), Some(None));
+        if !is_unread() {
+            return;
+        }
+        let work = self.work();
+        if is_unread()
+            && let Err(error) = self.reread(&work, domain)
+        {
+            log::error!("domain={domain} mail goes out without signatures: {error}");
+        }
+    }
+
     /// Takes over what lies on the disk for a domain, unless it has been forgotten.
     fn reread(&self, _work: &MutexGuard<'_, ()>, domain: &Domain) -> Result<(), KeyringError> {
         let read = self.ring.read(domain)?;
         if let Some(keys) = self.write().get_mut(domain) {
-            *keys = read;
+            *keys = Some(read);
         }
         Ok(())
     }
@@ -284,6 +302,7 @@ mod tests {
         let nobody_looks = |_: &Domain, _: &Published| Seen::Unknown;
         signing.keep(at(0), &nobody_looks).unwrap();
         assert_eq!(signed_by(&signing, at(0)), ["r20261128", "e20261128"]);
+        assert!(selectors(&signing, Standing::Next).is_empty());
         // Twice on one day, the second time at once.
         signing.rotate(&ours("example.org"), Pace::Waiting, at(0)).unwrap();
         assert_eq!(signed_by(&signing, at(0)), ["r20261128", "e20261128"]);
@@ -308,6 +327,16 @@ mod tests {
         assert_eq!(signed_by(&signing, at(8)), ["r20261206", "e20261206"]);
         signing.keep(at(30), &nobody_looks).unwrap();
         assert!(selectors(&signing, Standing::Retired).is_empty());
+        std::fs::remove_dir_all(data).unwrap();
+    }
+
+    #[test]
+    fn new_keys_wait_beside_the_first_ones() {
+        let data = folder("first");
+        let signing = Signing::open(&data, [ours("example.org")]);
+        signing.rotate(&ours("example.org"), Pace::Waiting, at(0)).unwrap();
+        assert_eq!(signed_by(&signing, at(0)), ["r20261128", "e20261128"]);
+        assert_eq!(selectors(&signing, Standing::Next), ["r20261128-2", "e20261128-2"]);
         std::fs::remove_dir_all(data).unwrap();
     }
 

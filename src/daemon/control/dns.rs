@@ -3,7 +3,7 @@
 use super::admin::{Admin, No, domain};
 use super::wire::{DkimKey, Zone, ZoneRecord};
 use crate::base::Timestamp;
-use crate::dns::Name;
+use crate::dns::{Name, Record};
 use crate::mail::Domain;
 use crate::net;
 use crate::selfcheck::{Subject, Wanted, host_records, records};
@@ -88,8 +88,8 @@ impl Admin {
         let record = |row: Wanted| ZoneRecord {
             tier: row.tier,
             name: row.name.to_string(),
-            kind: row.kind_name().to_owned(),
-            data: row.data(),
+            kind: row.kind.to_string(),
+            data: row.record.as_ref().map(Record::to_string),
             text: row.text(),
             about: row.about,
         };

@@ -59,7 +59,7 @@ impl BodyHash {
                     self.pass(text);
                     self.line_ends += 1;
                 }
-                _ => line.iter().for_each(|&byte| self.step(byte)),
+                _ => self.walk(line),
             }
         }
     }
@@ -89,6 +89,27 @@ impl BodyHash {
                 let twice = line.iter().zip(next).map(|(&a, &b)| (a == b' ') && (b == b' '));
                 let odd = line.iter().map(|&b| (b == b'\t') || (b == b'\r')).fold(false, any);
                 !twice.fold(odd, any) && !line.ends_with(b" ")
+            }
+        }
+    }
+
+    /// Reads what is no whole line, or not as it will be hashed.
+    fn walk(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some((&first, after)) = rest.split_first() {
+            let plain = match self.waiting {
+                Waiting::Nothing => rest.iter().position(|b| matches!(b, b' ' | b'\t' | b'\r')),
+                Waiting::Blanks | Waiting::Return | Waiting::BlanksAndReturn => Some(0),
+            };
+            match rest.split_at_checked(plain.unwrap_or(rest.len())) {
+                Some((text, after)) if !text.is_empty() => {
+                    self.pass(text);
+                    rest = after;
+                }
+                _ => {
+                    self.step(first);
+                    rest = after;
+                }
             }
         }
     }

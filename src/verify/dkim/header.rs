@@ -2,7 +2,7 @@
 //! controls them; whoever made a signature chose the names.
 
 use super::canonical::Canonicalization;
-use crate::mail::header::{Field, Fields};
+use crate::mail::header::{Field, Fields, HEADER_LEN_MAX};
 use openssl::sha::Sha256;
 use std::collections::BTreeMap;
 
@@ -11,16 +11,25 @@ use std::collections::BTreeMap;
 pub struct Header<'a> {
     /// Names in lower case; the fields of each from the top.
     fields: BTreeMap<Vec<u8>, Vec<Field<'a>>>,
+    /// Bytes of all of them.
+    len: usize,
 }
 
 impl<'a> Header<'a> {
     /// Reads it, up to the empty line.
     pub fn read(header: &'a [u8]) -> Self {
         let mut fields: BTreeMap<Vec<u8>, Vec<Field>> = BTreeMap::new();
+        let mut len = 0;
         for field in Fields::new(header) {
+            len += field.raw.len();
             fields.entry(field.name.to_ascii_lowercase()).or_default().push(field);
         }
-        Self { fields }
+        Self { fields, len }
+    }
+
+    /// Was there more of it than is read?
+    pub const fn is_cut(&self) -> bool {
+        self.len >= HEADER_LEN_MAX
     }
 
     /// How many fields have this name, in any case.

@@ -51,6 +51,8 @@ const SAME_NAME_MAX: usize = 100;
 pub enum DkimError {
     /// Malformed: so many fields of this name that a signature would be longer than the header should be.
     Repeated(&'static str),
+    /// Malformed: the header is over 256 KB.
+    TooLong,
     /// Refused: an address in brackets has no DNS for a key.
     Literal(Domain),
     /// Failed: OpenSSL.
@@ -63,6 +65,7 @@ impl fmt::Display for DkimError {
             Self::Repeated(name) => {
                 write!(f, "the message has more than {SAME_NAME_MAX} fields {name}")
             }
+            Self::TooLong => f.write_str("the header is over 256 KB"),
             Self::Literal(domain) => write!(f, "{domain} is no name, so that it can have no key"),
             Self::Failed(error) => write!(f, "the signature could not be made: {error}"),
         }
@@ -91,6 +94,9 @@ pub fn sign(
         return Err(DkimError::Literal(domain.clone()));
     }
     let header = Header::read(header);
+    if header.is_cut() {
+        return Err(DkimError::TooLong);
+    }
     let names = names(&header)?;
     let signed = header.signed(&names, Canonicalization::Relaxed);
     let mut fields = String::new();
@@ -223,5 +229,8 @@ mod tests {
         assert!(many(100).unwrap().lines().all(|line| line.len() < 78));
         assert!(matches!(many(101), Err(DkimError::Repeated("To"))));
         assert!(matches!(signed(b"", "[192.0.2.1]"), Err(DkimError::Literal(_))));
+        let long = b"X: y\r\n".repeat(50_000);
+        assert!(matches!(signed(&long, "a.example"), Err(DkimError::TooLong)));
+        assert!(signed(&[&b"X: y\r\n\r\n"[..], &long].concat(), "a.example").is_ok());
     }
 }
