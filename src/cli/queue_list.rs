@@ -27,7 +27,7 @@ impl Command for QueueList {
             return show::json(&queued);
         }
         let row = |message: QueuedMessage| {
-            let open = message.recipients.iter().filter(|recipient| !recipient.done);
+            let mut open = message.recipients.iter().filter(|recipient| !recipient.done);
             let to: Vec<&str> = open.clone().map(|recipient| recipient.address.as_str()).collect();
             let to = match to.as_slice() {
                 [first, rest @ ..] if !rest.is_empty() => {
@@ -40,7 +40,7 @@ impl Command for QueueList {
                 (false, Some(next)) => show::moment(next),
                 (false, None) => "now".to_owned(),
             };
-            let last = open.filter_map(|recipient| recipient.result.clone()).next();
+            let last = open.find_map(|recipient| recipient.result.clone());
             let from = message.from.unwrap_or_else(|| "(notice)".to_owned());
             let size = show::size(message.size);
             vec![

@@ -6,7 +6,7 @@ use crate::config::{DEFAULT_PATH, Endpoint, Settings};
 use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, certificate, serve};
 use crate::net::{Connector, Resolver};
 use crate::registry::{Person, Registry};
-use crate::service::Relay;
+use crate::service::{Queue, Relay};
 use crate::spool::Spool;
 use crate::store::Store;
 use argh::FromArgs;
@@ -41,14 +41,9 @@ impl Command for ServeWords {
         let control = Control::bind(&settings.control, facts)?;
         let (host, trust) = (settings.host, settings.trust);
         let store = Arc::new(Store::new(&settings.data));
-        let relay = Relay::new(
-            Spool::open(&settings.data)?,
-            store.clone(),
-            registry.clone(),
-            host.clone(),
-            Resolver::new(settings.dns),
-            Connector::new()?,
-        );
+        let opened = Spool::open(&settings.data)?;
+        let queue = Queue::new(opened, store.clone(), registry.clone(), host.clone());
+        let relay = Relay::new(queue, Resolver::new(settings.dns), Connector::new()?);
         let relay = Some(Arc::new(relay));
         let plan = Plan { host, clear_text: ClearText::Refused, tls, control, trust, relay };
         serve(plan, &wanted, store, registry, ready)?;

@@ -110,7 +110,8 @@ struct House {
 impl House {
     fn outbox(&self) -> Option<Outbox> {
         let signing = self.signing.clone();
-        self.plan.relay.clone().map(|relay| Outbox { relay, signing })
+        let relay = self.plan.relay.as_ref();
+        relay.map(|relay| Outbox { queue: relay.queue().clone(), signing })
     }
 }
 
@@ -255,7 +256,7 @@ fn admin(house: &House, ports: &[Running]) -> Admin {
         registry: house.registry.clone(),
         store: house.store.clone(),
         signing: house.signing.clone(),
-        relay: house.plan.relay.clone(),
+        queue: house.plan.relay.as_ref().map(|relay| relay.queue().clone()),
         end_sessions: Box::new(end_sessions),
         count_sessions: Box::new(move || smtp.count() + imap.count() + pop3.count()),
     }

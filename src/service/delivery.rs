@@ -188,7 +188,7 @@ impl Message {
         if let Some(leaving) = self.leaving.take() {
             let finished = smol::unblock(move || leaving.finish()).await;
             let (outbox, queued) = finished.map_err(|error| not_queued(&error))?;
-            outbox.relay.accept(queued);
+            outbox.queue.accept(queued);
         }
         if let Some(outbox) = outbox {
             self.tell_arrival(outbox).await;
@@ -311,7 +311,7 @@ impl Message {
             host: None,
             at: self.began,
         };
-        if let Err(error) = outbox.relay.tell(notice).await {
+        if let Err(error) = outbox.queue.tell(notice).await {
             log::error!("service=receive the sender is not told of the arrival: {error}");
         }
     }

@@ -1,7 +1,7 @@
 //! A message on its way into the queue: written piece by piece, hashed as it goes by, signed when it is whole. The sender
 //! controls the text.
 
-use super::relay::Relay;
+use super::relay::Queue;
 use super::signing::Signing;
 use crate::base::Timestamp;
 use crate::mail::Domain;
@@ -14,8 +14,8 @@ use std::sync::Arc;
 /// What mail leaves by.
 #[derive(Debug, Clone)]
 pub struct Outbox {
-    /// The queue, and what empties it.
-    pub relay: Arc<Relay>,
+    /// Where it waits.
+    pub queue: Arc<Queue>,
     /// Our signatures.
     pub signing: Arc<Signing>,
 }
@@ -42,7 +42,7 @@ impl Outbox {
     pub fn begin(&self, envelope: Envelope) -> Result<Leaving, SpoolError> {
         let sender = envelope.reverse_path.as_ref().map(|path| path.domain().clone());
         let began = envelope.arrived;
-        let draft = self.relay.spool().begin(envelope)?;
+        let draft = self.queue.spool().begin(envelope)?;
         Ok(Leaving { outbox: self.clone(), draft, sender, header: Vec::new(), body: None, began })
     }
 }

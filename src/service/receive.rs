@@ -143,7 +143,7 @@ impl Receive {
         for recipient in recipients {
             match self.way(recipient.path, logged_in).await {
                 Ok(Way::Here(accounts, address)) => {
-                    message.add(Ok((accounts, address)), recipient.wishes)
+                    message.add(Ok((accounts, address)), recipient.wishes);
                 }
                 Ok(Way::Out(address)) => message.add_outward(address, recipient.wishes),
                 Err(reply) => message.add(Err(reply), recipient.wishes),

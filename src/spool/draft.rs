@@ -3,8 +3,8 @@
 use super::envelope::Envelope;
 use super::error::SpoolError;
 use super::folder::Spool;
-use super::layout::{Bytes, HEAD_LEN, Layout, Stage};
-use super::queued::{Hold, MessageId, Queued};
+use super::layout::{Bytes, HEAD_LEN, Hold, Layout, Stage};
+use super::queued::{MessageId, Queued};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt;
@@ -25,8 +25,16 @@ pub struct Draft {
 
 const BUFFER_LEN: usize = 64 * 1024;
 
+impl Spool {
+    /// Begins a message. Blocks.
+    pub fn begin(self: &Arc<Self>, envelope: Envelope) -> Result<Draft, SpoolError> {
+        let (id, file) = self.create(envelope.arrived)?;
+        Draft::new(self.clone(), id, envelope, file)
+    }
+}
+
 impl Draft {
-    pub(super) fn new(
+    fn new(
         spool: Arc<Spool>,
         id: MessageId,
         envelope: Envelope,

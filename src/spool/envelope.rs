@@ -148,7 +148,8 @@ impl Envelope {
             match name {
                 "at" => envelope.arrived = micros(value)?,
                 "until" => envelope.hold_until = Some(micros(value)?),
-                "from" => envelope.reverse_path = path(value)?,
+                "from" if value == "<>" => envelope.reverse_path = None,
+                "from" => envelope.reverse_path = Some(path(value)?),
                 "account" => envelope.account = Some(value.parse().ok()?),
                 "body" => envelope.demands.body = Body::parse(value.as_bytes())?,
                 "letters" if value == "utf8" => envelope.demands.letters = Letters::Utf8,
@@ -164,11 +165,9 @@ impl Envelope {
     }
 }
 
-fn path(text: &str) -> Option<Option<Address>> {
-    match text.strip_prefix('<')?.strip_suffix('>')? {
-        "" => Some(None),
-        address => Address::parse(address.as_bytes()).ok().map(Some),
-    }
+fn path(text: &str) -> Option<Address> {
+    let address = text.strip_prefix('<')?.strip_suffix('>')?;
+    Address::parse(address.as_bytes()).ok()
 }
 
 /// `.. <bob@example.org> NOTIFY=… ORCPT=…`; an address in quotes may have blanks and angle brackets.

@@ -1,12 +1,12 @@
 //! The folder of the queue: what is begun, changed and removed there. A message is in it whole or not at all, and each
 //! change that must not be undone is synced before anybody is told; those who sync the folder at the same time share it.
 
-use super::draft::Draft;
 use super::envelope::Envelope;
 use super::error::SpoolError;
 use super::history::Try;
-use super::layout::{HEAD_LEN, Layout, STAGE_AT, Stage};
-use super::queued::{Hold, MessageId, Outgoing, Queued};
+use super::layout::{HEAD_LEN, Hold, Layout, STAGE_AT, Stage};
+use super::queued::{MessageId, Outgoing, Queued};
+use crate::base::Timestamp;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -97,20 +97,20 @@ impl Spool {
         }
     }
 
-    /// Begins a message. Blocks.
-    pub fn begin(self: &Arc<Self>, envelope: Envelope) -> Result<Draft, SpoolError> {
+    /// A new file, by the time at which its message came. Blocks.
+    pub(super) fn create(&self, arrived: Timestamp) -> Result<(MessageId, File), SpoolError> {
         loop {
             let wanted = {
                 // Two that come in one microsecond must not meet.
                 let mut last = self.last_id.lock().unwrap_or_else(PoisonError::into_inner);
-                *last = envelope.arrived.micros().unsigned_abs().max(*last + 1);
+                *last = arrived.micros().unsigned_abs().max(*last + 1);
                 *last
             };
             let id = MessageId(format!("{wanted:x}"));
             let mut options = OpenOptions::new();
             options.read(true).write(true).create_new(true).mode(0o600);
             match options.open(self.file(&id)) {
-                Ok(file) => return Draft::new(self.clone(), id, envelope, file),
+                Ok(file) => return Ok((id, file)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(SpoolError::io("begin a message")(error)),
             }
@@ -219,7 +219,9 @@ impl Whole {
         let (_, places) = envelope.text();
         let places = places.into_iter().map(|place| HEAD_LEN + place).collect();
         let mut queued = Queued::new(id, envelope, hold, layout, places);
-        history.iter().for_each(|tried| queued.remember(tried));
+        for tried in &history {
+            queued.remember(tried);
+        }
         queued
     }
 }

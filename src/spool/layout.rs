@@ -2,7 +2,6 @@
 //! go before the message when it leaves, history), and the sum of what must not have changed. All of one length, so that
 //! it can be written when the rest is known.
 
-use super::queued::Hold;
 use std::ops::Range;
 
 /// Where the parts are.
@@ -38,6 +37,15 @@ pub enum Stage {
     Draft,
     /// Whole.
     Whole(Hold),
+}
+
+/// May it be tried?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// When its time has come.
+    No,
+    /// Not until somebody says so.
+    ByHand,
 }
 
 /// Bytes of the line.

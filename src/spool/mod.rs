@@ -14,4 +14,5 @@ pub use envelope::{Envelope, Recipient, State};
 pub use error::SpoolError;
 pub use folder::{Opened, Spool};
 pub use history::Try;
-pub use queued::{Hold, MessageId, Outgoing, Queued};
+pub use layout::Hold;
+pub use queued::{MessageId, Outgoing, Queued};

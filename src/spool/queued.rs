@@ -2,7 +2,7 @@
 
 use super::envelope::{Envelope, Recipient, State};
 use super::history::Try;
-use super::layout::{Bytes, Layout};
+use super::layout::{Bytes, Hold, Layout};
 use crate::base::Timestamp;
 use crate::mail::Body;
 use std::fmt;
@@ -13,15 +13,6 @@ use std::sync::Arc;
 /// The name of a message's file in the queue, for logs and commands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub(super) String);
-
-/// May it be tried?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    /// When its time has come.
-    No,
-    /// Not until somebody says so.
-    ByHand,
-}
 
 /// A message of the queue.
 #[derive(Debug, Clone)]

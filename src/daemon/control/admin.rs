@@ -9,7 +9,7 @@ use crate::mail::{Address, Domain};
 use crate::net;
 use crate::registry::{Registry, RegistryError, Standing};
 use crate::sasl::device::DevicePassword;
-use crate::service::{Relay, Signing};
+use crate::service::{Queue, Signing};
 use crate::store::Store;
 use openssl::rand::rand_bytes;
 use serde::Serialize;
@@ -41,8 +41,8 @@ pub struct Admin {
     pub store: Arc<Store>,
     /// Keys of the domains.
     pub signing: Arc<Signing>,
-    /// What leaves, and what brings it to other servers.
-    pub relay: Option<Arc<Relay>>,
+    /// What leaves; `None`: nothing does.
+    pub queue: Option<Arc<Queue>>,
     /// Ends the sessions of an account.
     pub end_sessions: Box<dyn Fn(AccountId) + Send + Sync>,
     /// How many sessions there are.

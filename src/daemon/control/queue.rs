@@ -2,7 +2,8 @@
 
 use super::admin::{Admin, No};
 use super::wire::{QueuedMessage, QueuedRecipient, QueuedTry};
-use crate::service::{Listed, Relay};
+use crate::base::Timestamp;
+use crate::service::{Listed, Queue};
 use crate::spool::{Hold, MessageId, Queued, SpoolError, Try};
 
 impl From<SpoolError> for No {
@@ -15,52 +16,52 @@ impl From<SpoolError> for No {
 }
 
 impl Admin {
-    fn relay(&self) -> Result<&Relay, No> {
+    fn queue(&self) -> Result<&Queue, No> {
         let why =
             "nothing leaves this machine, so it has no queue (a server that was started by `try`)";
-        self.relay.as_deref().ok_or_else(|| No::Refused(why.to_owned()))
+        self.queue.as_deref().ok_or_else(|| No::Refused(why.to_owned()))
     }
 
     /// What waits to leave.
     pub fn queue_list(&self) -> Result<Vec<QueuedMessage>, No> {
-        Ok(self.relay()?.lock().list().into_iter().map(row).collect())
+        Ok(self.queue()?.lock().list().into_iter().map(row).collect())
     }
 
     /// One message with all that was tried.
     pub fn queue_show(&self, text: &str) -> Result<QueuedMessage, No> {
         let found = self.listed(text)?;
-        let tries = self.relay()?.spool().history(&found.queued)?;
+        let tries = self.queue()?.spool().history(&found.queued)?;
         let envelope = found.queued.envelope.clone();
-        let tried = |tried: Try| QueuedTry {
-            at: tried.at.seconds(),
-            to: (tried.recipients.iter())
+        let shown = |one: Try| QueuedTry {
+            at: one.at.seconds(),
+            to: (one.recipients.iter())
                 .filter_map(|&place| envelope.recipients.get(place))
                 .map(|recipient| recipient.address.to_string())
                 .collect(),
-            host: tried.host,
-            result: tried.result,
+            host: one.host,
+            result: one.result,
         };
-        Ok(QueuedMessage { tries: tries.into_iter().map(tried).collect(), ..row(found) })
+        Ok(QueuedMessage { tries: tries.into_iter().map(shown).collect(), ..row(found) })
     }
 
     /// Tries a message now, or all of them; one that was held is let go. How many.
     pub fn queue_retry(&self, text: Option<&str>) -> Result<usize, No> {
-        let relay = self.relay()?;
+        let queue = self.queue()?;
         let ids: Vec<MessageId> = match text {
             Some(text) => vec![self.listed(text)?.queued.id],
             None => {
-                let all = relay.lock().list();
+                let all = queue.lock().list();
                 let free = all.into_iter().filter(|found| found.queued.hold == Hold::No);
                 free.map(|found| found.queued.id).collect()
             }
         };
         for id in &ids {
-            relay.spool().set_hold(id, Hold::No)?;
-            let mut agenda = relay.lock();
+            queue.spool().set_hold(id, Hold::No)?;
+            let mut agenda = queue.lock();
             agenda.set_hold(id, Hold::No);
             agenda.hurry(id);
         }
-        relay.wake_up();
+        queue.wake_up();
         log::info!("control queue={} retried", text.unwrap_or("all"));
         Ok(ids.len())
     }
@@ -68,9 +69,9 @@ impl Admin {
     /// Keeps a message until somebody says `queue retry`.
     pub fn queue_hold(&self, text: &str) -> Result<QueuedMessage, No> {
         let id = self.listed(text)?.queued.id;
-        let relay = self.relay()?;
-        relay.spool().set_hold(&id, Hold::ByHand)?;
-        relay.lock().set_hold(&id, Hold::ByHand);
+        let queue = self.queue()?;
+        queue.spool().set_hold(&id, Hold::ByHand)?;
+        queue.lock().set_hold(&id, Hold::ByHand);
         log::info!("control queue={id} held");
         Ok(row(self.listed(text)?))
     }
@@ -78,16 +79,16 @@ impl Admin {
     /// Takes a message out of the queue; nobody is told.
     pub fn queue_drop(&self, text: &str) -> Result<QueuedMessage, No> {
         let found = self.listed(text)?;
-        let relay = self.relay()?;
-        relay.lock().drop_message(&found.queued.id);
-        relay.spool().remove(&found.queued.id)?;
+        let queue = self.queue()?;
+        queue.lock().drop_message(&found.queued.id);
+        queue.spool().remove(&found.queued.id)?;
         log::info!("control queue={} dropped", found.queued.id);
         Ok(row(found))
     }
 
     fn listed(&self, text: &str) -> Result<Listed, No> {
-        let relay = self.relay()?;
-        let found = MessageId::parse(text).and_then(|id| relay.lock().get(&id));
+        let queue = self.queue()?;
+        let found = MessageId::parse(text).and_then(|id| queue.lock().get(&id));
         found.ok_or_else(|| {
             let name = crate::base::Quoted(text.as_bytes());
             No::Refused(format!(
@@ -115,7 +116,7 @@ fn row(found: Listed) -> QueuedMessage {
         arrived: envelope.arrived.seconds(),
         size,
         held: hold == Hold::ByHand,
-        next: next.map(|next| next.seconds()),
+        next: next.map(Timestamp::seconds),
         recipients: recipients.collect(),
         tries: Vec::new(),
     }

@@ -2,14 +2,12 @@
 //! reports of each is settled before the next.
 
 use super::agenda::Errand;
-use super::fate::{Finding, Verdict};
-use super::notice::{Notice, NoticeError};
-use super::visit::Relay;
-use crate::base::Quoted;
-use crate::mail::{Action, Domain, Original, Ret};
-use crate::net;
+use super::fate::Finding;
+use super::queue::Queue;
+use crate::mail::Domain;
+use crate::smtp::Enhanced;
 use crate::smtp::client::{Answer, Ask, Failure, Job, JobRecipient, Outcome, Report};
-use crate::spool::{MessageId, Queued, SpoolError, State, Try};
+use crate::spool::{Queued, SpoolError};
 use smol::future;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
@@ -19,7 +17,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// What a session has done.
 pub struct Errands<'a> {
-    relay: &'a Relay,
+    queue: &'a Queue,
     domain: &'a Domain,
     /// As history and notices name it.
     host: &'a str,
@@ -32,8 +30,8 @@ pub struct Errands<'a> {
 
 impl<'a> Errands<'a> {
     /// Of a session that begins.
-    pub const fn new(relay: &'a Relay, domain: &'a Domain, host: &'a str) -> Self {
-        Self { relay, domain, host, current: None, served: 0, failure: None }
+    pub const fn new(queue: &'a Queue, domain: &'a Domain, host: &'a str) -> Self {
+        Self { queue, domain, host, current: None, served: 0, failure: None }
     }
 
     /// Decides what the session asks.
@@ -44,7 +42,7 @@ impl<'a> Errands<'a> {
                 if let (Some((errand, queued)), Some(report)) = (self.current.take(), report) {
                     self.served += 1;
                     let findings = findings(report, None);
-                    self.relay.settle(errand, queued, findings, Some(self.host)).await;
+                    self.queue.settle(errand, queued, findings, Some(self.host)).await;
                 }
                 self.next().await
             }
@@ -75,44 +73,44 @@ impl<'a> Errands<'a> {
         // The server has closed a connection that was kept for it, or we stop: nothing was tried.
         let untried = matches!(failure, Failure::Closed | Failure::Leaving(_)) && self.served > 0;
         if lost && (untried || *failure == Failure::Stopping) {
-            self.relay.put_back(self.domain, errand);
+            self.queue.put_back(self.domain, errand);
             return;
         }
         let findings = findings(report, Some(failure));
-        self.relay.settle(errand, queued, findings, Some(self.host)).await;
+        self.queue.settle(errand, queued, findings, Some(self.host)).await;
     }
 
     /// The connection broke without a word of the machine. One that was kept for it may have been closed long ago.
     pub async fn broke(&mut self, why: &str) {
         let Some((errand, queued)) = self.current.take() else { return };
         if self.served > 0 {
-            self.relay.put_back(self.domain, errand);
+            self.queue.put_back(self.domain, errand);
             return;
         }
-        let finding = Finding::later(crate::smtp::Enhanced(4, 4, 2), why);
+        let finding = Finding::later(Enhanced(4, 4, 2), why);
         let findings = vec![finding; errand.places.len()];
-        self.relay.settle(errand, queued, findings, Some(self.host)).await;
+        self.queue.settle(errand, queued, findings, Some(self.host)).await;
     }
 
     async fn next(&mut self) -> Answer {
         loop {
-            let Some((errand, queued)) = self.relay.take(self.domain) else {
+            let Some((errand, queued)) = self.queue.take(self.domain) else {
                 if self.linger().await {
                     continue;
                 }
                 return Answer::Leave;
             };
-            match self.relay.job(&errand, &queued).await {
+            match self.queue.job(&errand, &queued).await {
                 Ok(job) => {
                     self.current = Some((errand, queued));
                     return Answer::Send(Box::new(job));
                 }
-                Err(SpoolError::Gone) => self.relay.forget(&errand.id),
+                Err(SpoolError::Gone) => self.queue.forget(&errand.id),
                 Err(error) => {
                     log::error!("queue={} {error}", errand.id);
-                    let finding = Finding::later(crate::smtp::Enhanced(4, 3, 0), error.to_string());
+                    let finding = Finding::later(Enhanced(4, 3, 0), error.to_string());
                     let findings = vec![finding; errand.places.len()];
-                    self.relay.settle(errand, queued, findings, None).await;
+                    self.queue.settle(errand, queued, findings, None).await;
                 }
             }
         }
@@ -120,7 +118,7 @@ impl<'a> Errands<'a> {
 
     /// Waits a little for another message. True: look again.
     async fn linger(&self) -> bool {
-        let called = self.relay.rest(self.domain);
+        let called = self.queue.rest(self.domain);
         let call = async { called.recv().await.is_ok() };
         let time = async {
             smol::Timer::after(LINGER).await;
@@ -136,7 +134,7 @@ fn findings(report: Report, failure: Option<&Failure>) -> Vec<Finding> {
     outcomes.map(|outcome| Finding::of(outcome, passes, failure)).collect()
 }
 
-impl Relay {
+impl Queue {
     async fn job(&self, errand: &Errand, queued: &Queued) -> Result<Job, SpoolError> {
         let (spool, message) = (self.spool.clone(), queued.clone());
         let outgoing = smol::unblock(move || spool.outgoing(&message)).await?;
@@ -157,144 +155,5 @@ impl Relay {
             file: outgoing.file,
             range: outgoing.range,
         })
-    }
-
-    /// An errand has come to an end: what was found of each recipient is acted on and written down.
-    pub(super) async fn settle(
-        &self,
-        errand: Errand,
-        queued: Queued,
-        findings: Vec<Finding>,
-        host: Option<&str>,
-    ) {
-        let at = net::now();
-        let (mut states, mut tell) = (Vec::new(), Vec::new());
-        let mut tries: Vec<Try> = Vec::new();
-        for (&place, finding) in errand.places.iter().zip(findings) {
-            let Some(recipient) = queued.envelope.recipients.get(place) else { continue };
-            log::info!(
-                "queue={} to={} host={} result={}",
-                queued.id,
-                recipient.address,
-                host.unwrap_or("-"),
-                Quoted(finding.said.as_bytes())
-            );
-            match tries.iter_mut().find(|tried| tried.result == finding.said) {
-                Some(tried) => tried.recipients.push(place),
-                None => tries.push(Try {
-                    at,
-                    recipients: vec![place],
-                    host: host.map(str::to_owned),
-                    result: finding.said.clone(),
-                }),
-            }
-            match finding.verdict(&queued.envelope, recipient, at) {
-                Verdict::Over(state) => states.push((place, state)),
-                Verdict::Tell(State::Delivered) => tell.push((Action::Relayed, place, finding)),
-                Verdict::Tell(_) => tell.push((Action::Failed, place, finding)),
-                Verdict::TellDelay => tell.push((Action::Delayed, place, finding)),
-                Verdict::Stay => {}
-            }
-        }
-        for action in [Action::Relayed, Action::Failed, Action::Delayed] {
-            let of: Vec<(usize, Finding)> = (tell.iter())
-                .filter(|(wanted, ..)| *wanted == action)
-                .map(|(_, place, finding)| (*place, finding.clone()))
-                .collect();
-            if !of.is_empty() {
-                let places = of.iter().map(|(place, _)| (*place, after(action)));
-                match self.tell_of(&queued, action, &of, host).await {
-                    Ok(()) => states.extend(places),
-                    // It is tried again with the message itself: nobody is left without a word.
-                    Err(error) => {
-                        log::error!("queue={} the sender is not told: {error}", queued.id)
-                    }
-                }
-            }
-        }
-        self.write_down(&errand.id, &tries, &states).await;
-    }
-
-    async fn tell_of(
-        &self,
-        queued: &Queued,
-        action: Action,
-        of: &[(usize, Finding)],
-        host: Option<&str>,
-    ) -> Result<(), NoticeError> {
-        let (text, ret) = self.original(queued, action).await?;
-        let original = match ret {
-            Ret::Full => Original::Full(&text),
-            Ret::Headers => Original::Header(&text),
-        };
-        let envelope = &queued.envelope;
-        self.tell(Notice { envelope, original, action, of, host, at: net::now() }).await
-    }
-
-    async fn write_down(&self, id: &MessageId, tries: &[Try], states: &[(usize, State)]) {
-        let mut now = None;
-        for tried in tries {
-            now = self.lock().note(id, tried, states);
-        }
-        if let Some(queued) = now {
-            let (spool, tries) = (self.spool.clone(), tries.to_vec());
-            let places: Vec<usize> = states.iter().map(|(place, _)| *place).collect();
-            let written = move || {
-                if !places.is_empty() {
-                    spool.settle(&queued, &places)?;
-                }
-                if !queued.is_done() {
-                    tries.iter().try_for_each(|tried| spool.note(&queued.id, tried))?;
-                }
-                Ok(())
-            };
-            match smol::unblock(written).await {
-                Ok(()) | Err(SpoolError::Gone) => {}
-                Err(error) => log::error!("queue={id} {error}"),
-            }
-        }
-        self.lock().done(id);
-        self.wake_up();
-    }
-
-    /// Nothing of it was tried.
-    fn put_back(&self, domain: &Domain, errand: Errand) {
-        self.lock().put_back(domain, errand);
-        self.wake_up();
-    }
-
-    fn forget(&self, id: &MessageId) {
-        self.lock().drop_message(id);
-    }
-}
-
-const fn after(action: Action) -> State {
-    match action {
-        Action::Relayed | Action::Delivered => State::Delivered,
-        Action::Failed => State::Failed,
-        Action::Delayed => State::Delayed,
-    }
-}
-
-/// Of one destination: its sessions, and those of them that rest.
-#[derive(Debug, Default)]
-pub struct Visits {
-    /// How many there are.
-    pub count: usize,
-    /// Calls those that rest.
-    pub resting: Vec<smol::channel::Sender<()>>,
-}
-
-impl Visits {
-    /// Calls sessions that rest, as many as there are for `wanted` errands; how many were called.
-    pub fn call(&mut self, wanted: usize) -> usize {
-        let mut called = 0;
-        while called < wanted
-            && let Some(resting) = self.resting.pop()
-        {
-            // One that has just gone does not hear.
-            called += usize::from(resting.try_send(()).is_ok());
-        }
-        called
     }
 }

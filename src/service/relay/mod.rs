@@ -5,9 +5,13 @@ mod agenda;
 mod errand;
 mod fate;
 mod notice;
+mod queue;
+mod settle;
 mod visit;
+mod visits;
 
 pub use agenda::Listed;
 pub use fate::{Finding, Kind};
 pub use notice::Notice;
+pub use queue::Queue;
 pub use visit::Relay;

@@ -1,7 +1,7 @@
 //! A sender is told of a message's fate: in the mailbox, if the sender is here, else by the queue.
 
 use super::fate::{Finding, retry_until};
-use super::visit::Relay;
+use super::queue::Queue;
 use crate::base::{AccountId, Timestamp};
 use crate::mail::header::{Fields, HEADER_LEN_MAX};
 use crate::mail::trace::{delivered_to, return_path};
@@ -61,7 +61,7 @@ impl fmt::Display for NoticeError {
 /// A whole message that comes back is not longer; of a longer one the header comes back.
 const FULL_LEN_MAX: u64 = 1 << 20;
 
-impl Relay {
+impl Queue {
     /// Tells the sender. Safe on the disk when this returns; a message without a sender has nobody to tell.
     pub async fn tell(&self, notice: Notice<'_>) -> Result<(), NoticeError> {
         let Some(to) = notice.envelope.reverse_path.clone() else { return Ok(()) };
@@ -96,8 +96,8 @@ impl Relay {
             let mut text = outgoing.fields;
             let start = text.len();
             text.resize(start + usize::try_from(len).unwrap_or(0), 0);
-            let rest = text.get_mut(start..).unwrap_or_default();
-            let read = outgoing.file.read_exact_at(rest, outgoing.range.start);
+            let place = text.get_mut(start..).unwrap_or_default();
+            let read = outgoing.file.read_exact_at(place, outgoing.range.start);
             read.map_err(SpoolError::io("read a message"))?;
             if ret == Ret::Headers {
                 let header = Fields::new(&text).map(|field| field.raw.len()).sum();

@@ -1,25 +1,21 @@
 //! Visits to destinations: when there is something for one, its hosts are looked up and tried in order, and a session takes
 //! what waits for it. So many at once, and so many to one destination.
 
-use super::agenda::{Agenda, Errand};
-use super::errand::{Errands, Visits};
+use super::errand::Errands;
 use super::fate::Finding;
+use super::queue::Queue;
 use crate::dns::Name;
 use crate::mail::Domain;
 use crate::net::{self, Connector, DriveError, End, Resolver};
-use crate::registry::Registry;
 use crate::smtp::client::{Client, ClientProtocol, News, Setup, TlsUse, Waits};
 use crate::smtp::{Enhanced, Families, Host, Route, draw, route};
-use crate::spool::{Opened, Queued, Spool};
-use crate::store::Store;
 use openssl::rand::rand_bytes;
 use smol::LocalExecutor;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future;
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Sessions at once, in all and to one destination.
@@ -32,17 +28,10 @@ const SMTP_PORT: u16 = 25;
 /// Brings the queue to its destinations.
 #[derive(Debug)]
 pub struct Relay {
-    pub(super) spool: Arc<Spool>,
-    pub(super) store: Arc<Store>,
-    pub(super) registry: Arc<Registry>,
-    pub(super) host: Domain,
+    queue: Arc<Queue>,
     resolver: Resolver,
     connector: Connector,
-    agenda: Mutex<Agenda>,
-    visits: Mutex<HashMap<Domain, Visits>>,
     tellers: Mutex<Vec<Sender<News>>>,
-    wake: Sender<()>,
-    woken: Receiver<()>,
 }
 
 /// How a session with one address ended.
@@ -64,68 +53,14 @@ enum Tried {
 }
 
 impl Relay {
-    /// With the queue as it was found.
-    pub fn new(
-        opened: Opened,
-        store: Arc<Store>,
-        registry: Arc<Registry>,
-        host: Domain,
-        resolver: Resolver,
-        connector: Connector,
-    ) -> Self {
-        let mut agenda = Agenda::default();
-        opened.queued.into_iter().for_each(|queued| agenda.enter(queued));
-        let (wake, woken) = bounded(1);
-        Self {
-            spool: opened.spool,
-            store,
-            registry,
-            host,
-            resolver,
-            connector,
-            agenda: Mutex::new(agenda),
-            visits: Mutex::default(),
-            tellers: Mutex::default(),
-            wake,
-            woken,
-        }
+    /// For this queue.
+    pub fn new(queue: Queue, resolver: Resolver, connector: Connector) -> Self {
+        Self { queue: Arc::new(queue), resolver, connector, tellers: Mutex::default() }
     }
 
-    /// Where messages are begun.
-    pub const fn spool(&self) -> &Arc<Spool> {
-        &self.spool
-    }
-
-    /// A message is safe in the queue.
-    pub fn accept(&self, queued: Queued) {
-        self.lock().enter(queued);
-        self.wake_up();
-    }
-
-    /// The queue in memory. Whoever makes something due calls `wake_up`.
-    pub fn lock(&self) -> MutexGuard<'_, Agenda> {
-        self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Something may be due.
-    pub fn wake_up(&self) {
-        // Full: it is awake already.
-        let _ = self.wake.try_send(());
-    }
-
-    fn visits(&self) -> MutexGuard<'_, HashMap<Domain, Visits>> {
-        self.visits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn take(&self, domain: &Domain) -> Option<(Errand, Queued)> {
-        self.lock().take(domain)
-    }
-
-    /// A session rests: it is called when there is something for its destination.
-    pub(super) fn rest(&self, domain: &Domain) -> Receiver<()> {
-        let (call, called) = bounded(1);
-        self.visits().entry(domain.clone()).or_default().resting.push(call);
-        called
+    /// The queue.
+    pub const fn queue(&self) -> &Arc<Queue> {
+        &self.queue
     }
 
     /// Works for ever.
@@ -133,7 +68,7 @@ impl Relay {
         loop {
             let now = net::now();
             let (ready, next) = {
-                let mut agenda = self.lock();
+                let mut agenda = self.queue.lock();
                 let next = agenda.wake(now);
                 (agenda.ready(), next)
             };
@@ -149,7 +84,7 @@ impl Relay {
                 smol::Timer::after(wait).await;
             };
             let called = async {
-                let _ = self.woken.recv().await;
+                let _ = self.queue.woken.recv().await;
             };
             future::or(called, timed).await;
         }
@@ -157,7 +92,7 @@ impl Relay {
 
     /// Calls sessions that rest, and says how many more should begin.
     fn admit(&self, domain: &Domain, waiting: usize) -> usize {
-        let mut visits = self.visits();
+        let mut visits = self.queue.visits();
         let all: usize = visits.values().map(|visits| visits.count).sum();
         let here = visits.entry(domain.clone()).or_default();
         let left = waiting - here.call(waiting);
@@ -172,7 +107,7 @@ impl Relay {
         if let Some((finding, host)) = self.try_all(&domain).await {
             self.give_up_now(&domain, &finding, host.as_deref()).await;
         }
-        let mut visits = self.visits();
+        let mut visits = self.queue.visits();
         if let Some(here) = visits.get_mut(&domain) {
             here.count -= 1;
             if here.count == 0 {
@@ -180,7 +115,7 @@ impl Relay {
             }
         }
         drop(visits);
-        self.wake_up();
+        self.queue.wake_up();
     }
 
     /// Goes to the destination, again as long as it takes something; why nothing more could be handed on there, and which
@@ -204,7 +139,7 @@ impl Relay {
         let mut last = Tried::InVain(none, None);
         for host in &hosts {
             for &address in &host.addresses {
-                if self.lock().waiting(domain) == 0 {
+                if self.queue.lock().waiting(domain) == 0 {
                     return Tried::Served;
                 }
                 let label = format!("{}[{address}]", host.name);
@@ -225,7 +160,8 @@ impl Relay {
             return Ok(vec![Host { preference: 0, name, addresses, authentic: false }]);
         }
         let name = Name::parse(domain.as_str()).ok_or_else(|| malformed(domain))?;
-        let ours = Name::parse(self.host.as_str()).ok_or_else(|| malformed(&self.host))?;
+        let ours =
+            Name::parse(self.queue.host.as_str()).ok_or_else(|| malformed(&self.queue.host))?;
         let rule = |known: &_| route(&name, &ours, Families::Four, known);
         match self.resolver.decide(rule).await {
             Route::Hosts(mut hosts) => {
@@ -273,13 +209,13 @@ impl Relay {
             }
         };
         let setup = Setup {
-            host: self.host.clone(),
+            host: self.queue.host.clone(),
             protocol: ClientProtocol::Smtp,
             tls,
             waits: Waits::default(),
         };
         let news = self.enter();
-        let mut errands = Errands::new(self, domain, label);
+        let mut errands = Errands::new(&self.queue, domain, label);
         let end = End::Client(&self.connector, host.name.as_str());
         let answer = async |ask| errands.answer(ask).await;
         let driven = net::drive(Client::new(setup), stream, end, &news, answer).await;
@@ -299,14 +235,14 @@ impl Relay {
 
     /// All that waits for a destination was tried in vain, unless another session is at work there.
     async fn give_up_now(&self, domain: &Domain, finding: &Finding, host: Option<&str>) {
-        if self.visits().get(domain).is_some_and(|here| here.count > 1) {
+        if self.queue.visits().get(domain).is_some_and(|here| here.count > 1) {
             return;
         }
-        let waiting = self.lock().waiting(domain);
+        let waiting = self.queue.lock().waiting(domain);
         for _ in 0..waiting {
-            let Some((errand, queued)) = self.take(domain) else { return };
+            let Some((errand, queued)) = self.queue.take(domain) else { return };
             let findings = vec![finding.clone(); errand.places.len()];
-            self.settle(errand, queued, findings, host).await;
+            self.queue.settle(errand, queued, findings, host).await;
         }
     }
 

@@ -3,8 +3,24 @@
 use super::heard::Heard;
 use crate::base::Cursor;
 
+/// RFC 1870.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SizeOffer {
+    /// SIZE is not offered.
+    #[default]
+    Absent,
+    /// It is, and no limit is told.
+    Unlimited,
+    /// The bytes of a message that it takes.
+    Most(u64),
+}
+
 /// The extensions that the client makes use of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a word that a server says or does not say"
+)]
 pub struct Offered {
     /// RFC 2920.
     pub pipelining: bool,
@@ -22,8 +38,8 @@ pub struct Offered {
     pub dsn: bool,
     /// RFC 8689.
     pub require_tls: bool,
-    /// RFC 1870: it is offered; bytes that it takes, if it says.
-    pub size: Option<Option<u64>>,
+    /// RFC 1870.
+    pub size: SizeOffer,
     /// RFC 9422: recipients of a message that it takes.
     pub recipients_max: Option<usize>,
     /// RFC 4954: the mechanisms, in capitals.
@@ -49,7 +65,10 @@ impl Offered {
                 // RFC 1870 §4: 0 is no limit.
                 "SIZE" => {
                     let most = words.next().and_then(|most| most.parse().ok());
-                    offered.size = Some(most.filter(|most| *most > 0));
+                    offered.size = match most {
+                        None | Some(0) => SizeOffer::Unlimited,
+                        Some(most) => SizeOffer::Most(most),
+                    };
                 }
                 "LIMITS" => offered.recipients_max = words.find_map(recipients_max),
                 "AUTH" => offered.auth.extend(words.map(str::to_ascii_uppercase)),
@@ -68,7 +87,7 @@ fn recipients_max(word: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Heard, Offered};
+    use super::{Heard, Offered, SizeOffer};
 
     #[test]
     fn lines_in_any_case_and_unknown_ones() {
@@ -85,10 +104,10 @@ mod tests {
         let lines = lines.map(str::to_owned).to_vec();
         let offered = Offered::read(&Heard { code: 250, enhanced: None, lines });
         assert!(offered.pipelining && offered.eight_bit_mime && !offered.chunking);
-        assert_eq!((offered.size, offered.recipients_max), (Some(Some(1000)), Some(20)));
+        assert_eq!((offered.size, offered.recipients_max), (SizeOffer::Most(1000), Some(20)));
         assert_eq!(offered.auth, ["PLAIN", "LOGIN"]);
         let lines = vec!["mx".to_owned(), "SIZE 0".to_owned(), "LIMITS RCPTMAX=0".to_owned()];
         let offered = Offered::read(&Heard { code: 250, enhanced: None, lines });
-        assert_eq!((offered.size, offered.recipients_max), (Some(None), None));
+        assert_eq!((offered.size, offered.recipients_max), (SizeOffer::Unlimited, None));
     }
 }

@@ -5,7 +5,7 @@
 use super::ask::{Answer, Ask, Failure, News};
 use super::body::Dots;
 use super::heard::{Heard, Hearing, Listener};
-use super::hello::Offered;
+use super::hello::{Offered, SizeOffer};
 use super::job::{Job, Lack, Outcome, Report};
 use super::standing::{ClientProtocol, Setup, TlsUse};
 use crate::base::{Input, Machine, Output, Step, Timestamp, TlsFacts};
@@ -248,8 +248,10 @@ impl Client {
             Body::BinaryMime if offered.binary_mime && offered.chunking => {}
             Body::BinaryMime => return Some(Lack::BinaryMime),
         }
-        let most = offered.size.flatten()?;
-        (job.size() > most).then_some(Lack::Size(most))
+        match offered.size {
+            SizeOffer::Most(most) if job.size() > most => Some(Lack::Size(most)),
+            SizeOffer::Absent | SizeOffer::Unlimited | SizeOffer::Most(_) => None,
+        }
     }
 
     fn begin(&mut self, job: Job) {
@@ -290,7 +292,7 @@ impl Client {
     fn mail(&self, job: &Job) -> String {
         let path = job.reverse_path.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut line = format!("MAIL FROM:<{path}>");
-        if self.offered.size.is_some() {
+        if self.offered.size != SizeOffer::Absent {
             line += &format!(" SIZE={}", job.size());
         }
         if job.demands.body != Body::SevenBit {
