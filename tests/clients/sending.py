@@ -9,6 +9,7 @@ import email
 import email.policy
 import json
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -93,11 +94,11 @@ def elsewhere(home, folder):
     home.send(["joe@else.test"], TEXT.format("one"))
     check("the first host is down: the second gets it", taken(second))
     for greeting in ("554 5.7.1 not you", "421 4.3.2 busy", "SSH-2.0-OpenSSH", "close"):
-        first = Server("127.0.0.2", greeting=greeting if greeting != "close" else (lambda talk: talk.connection.close()))
+        first = Server("127.0.0.2", greeting=greeting if greeting != "close" else (lambda talk: talk.connection.shutdown(socket.SHUT_RDWR)))
         count = len(second.taken)
         second.hang_up()
         home.send(["joe@else.test"], TEXT.format("two"))
-        check(f"the first greets with {greeting!r}: the second gets it", taken(second, count + 1) and first.connections == 1)
+        check(f"the first greets with {greeting!r}: the second gets it", taken(second, count + 1) and first.connections == 1, (first.connections, said(home)))
         first.stop()
     second.stop()
     first = Server("127.0.0.2", script={"EHLO": "502 5.5.1 what", "HELO": "250 peer"})

@@ -159,6 +159,10 @@ class Server(socketserver.ThreadingTCPServer):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
+    def note(self, item):
+        """A message was taken."""
+        self.taken.append(item)
+
     def handle_error(self, request, client_address):
         """A peer that goes is no fault."""
 
@@ -209,7 +213,8 @@ class Talk(socketserver.StreamRequestHandler):
                     self.data(sender, recipients)
                 case "BDAT":
                     text = self.rfile.read(int(line.split(" ")[1]))
-                    self.keep(sender, recipients, text)
+                    if len(text) == int(line.split(" ")[1]):
+                        self.keep(sender, recipients, text)
                 case "STARTTLS":
                     self.say("220 2.0.0 go on")
                     self.connection = server.tls.wrap_socket(self.connection, server_side=True)
@@ -223,7 +228,9 @@ class Talk(socketserver.StreamRequestHandler):
 
     def data(self, sender, recipients):
         text = b""
-        while (line := self.rfile.readline()) not in (b".\r\n", b""):
+        while (line := self.rfile.readline()) != b".\r\n":
+            if not line:
+                return
             text += line[1:] if line.startswith(b".") else line
         self.keep(sender, recipients, text)
 
@@ -235,5 +242,5 @@ class Talk(socketserver.StreamRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         if str(said).startswith("2"):
-            self.server.taken.append((sender, list(recipients), text))
+            self.server.note((sender, list(recipients), text))
         self.say(said)
