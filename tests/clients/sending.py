@@ -178,11 +178,11 @@ def slow(home, folder):
             for byte in text.encode() + b"\r\n":
                 talk.wfile.write(bytes([byte]))
                 talk.wfile.flush()
-            return None
+            return ""
         return say
 
     def spelled(talk):
-        bytewise("250-peer\r\n250-PIPELINING\r\n250 8BITMIME")(talk)
+        return bytewise("250-peer\r\n250-PIPELINING\r\n250 8BITMIME")(talk)
 
     server = Server("127.0.0.2", greeting=bytewise("220 peer"), script={"EHLO": spelled})
     home.send(["joe@else.test"], TEXT.format("bytes"))

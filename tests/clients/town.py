@@ -171,7 +171,7 @@ class Talk(socketserver.StreamRequestHandler):
     def say(self, text):
         if callable(text):
             text = text(self)
-        if text is not None:
+        if text:
             self.wfile.write(text.encode() + b"\r\n" if isinstance(text, str) else text)
             self.wfile.flush()
 
@@ -190,6 +190,9 @@ class Talk(socketserver.StreamRequestHandler):
                 said = said(self)
             if said == "close":
                 return
+            # It has been said.
+            if said == "":
+                continue
             if said is not None:
                 self.say(said)
                 if word == "RCPT" and str(said).startswith("2"):

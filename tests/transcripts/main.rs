@@ -21,6 +21,8 @@
 //! -- stop                        any other word is the protocol's own
 //! ```
 //!
+//! In the folder `smtp_client` the machine is the client: `S` lines are given and `C` lines must come.
+//!
 //! With `BLESS=1` in the environment, lines that the server said and the text has not are written into it as `S:`;
 //! a line that stands there is never changed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -31,6 +33,7 @@ mod mailroom;
 mod pop3;
 mod run;
 mod smtp;
+mod smtp_client;
 mod socket;
 mod straight;
 mod text;
@@ -39,6 +42,11 @@ mod wire;
 #[test]
 fn smtp_texts() {
     run::folder("smtp", smtp::World::new);
+}
+
+#[test]
+fn smtp_client_texts() {
+    run::folder("smtp_client", smtp_client::World::new);
 }
 
 #[test]

@@ -51,7 +51,8 @@ pub fn folder<P: Protocol>(name: &str, new: impl Fn(&[String]) -> P + Sync) {
 /// What is wrong with a text, if anything.
 fn in_every_way<P: Protocol>(text: &Text, new: impl Fn(&[String]) -> P) -> Option<String> {
     let path = text.path.display();
-    for way in [Way::Whole, Way::ByteByByte, Way::Socket] {
+    let socket = P::OVER_SOCKET.then_some(Way::Socket);
+    for way in [Way::Whole, Way::ByteByByte].into_iter().chain(socket) {
         let mut run = Run::new(text, Arc::new(new(&text.given)), way);
         if let Err((number, error)) = run.text() {
             return Some(format!("{path}:{number} ({way:?})\n{error}"));

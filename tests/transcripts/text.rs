@@ -74,13 +74,23 @@ pub fn read(path: &Path) -> Text {
         } else if line == "-- delivered" {
             delivered = Some((number, Vec::new()));
         } else {
-            let (side, what) = one(line)
+            let (side, what) = one(&turned(line, path))
                 .unwrap_or_else(|| panic!("{}:{number}: not understood: {line}", path.display()));
             lines.push(Line { number, side, what });
         }
     }
     assert!(delivered.is_none(), "{}: -- end is missing", path.display());
     Text { path: path.to_owned(), source, given, lines, len: raw.lines().count() }
+}
+
+/// Where the machine is the client, what the server says is given.
+fn turned(line: &str, path: &Path) -> String {
+    let client = path.parent().is_some_and(|folder| folder.ends_with("smtp_client"));
+    match (line.split_at_checked(1), client) {
+        (Some(("C", rest)), true) => format!("S{rest}"),
+        (Some(("S", rest)), true) => format!("C{rest}"),
+        _ => line.to_owned(),
+    }
 }
 
 fn one(line: &str) -> Option<(usize, What)> {

@@ -11,6 +11,8 @@ pub trait Protocol: Send + Sync + 'static {
     type Ask: Send;
     type Answer: Send;
     type News: Send + Clone;
+    /// Are texts run over a socket too?
+    const OVER_SOCKET: bool = true;
     fn machine(&self) -> Self::Machine;
     fn answer(&self, ask: Self::Ask) -> Self::Answer;
     /// What was delivered last.

@@ -70,9 +70,10 @@ impl<'a> Errands<'a> {
     async fn failed(&mut self, failure: &Failure, report: Option<Report>) {
         let (Some((errand, queued)), Some(report)) = (self.current.take(), report) else { return };
         let lost = report.outcomes.iter().all(|outcome| *outcome == Outcome::Lost);
-        // The server has closed a connection that was kept for it, or we stop: nothing was tried.
-        let untried = matches!(failure, Failure::Closed | Failure::Leaving(_)) && self.served > 0;
-        if lost && (untried || *failure == Failure::Stopping) {
+        // Another host may take it, or another connection: this one may have been kept too long. What may have arrived
+        // is for later.
+        let elsewhere = !report.text_sent || *failure == Failure::Stopping;
+        if lost && elsewhere && *failure != Failure::Ours {
             self.queue.put_back(self.domain, errand);
             return;
         }

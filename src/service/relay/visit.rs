@@ -12,8 +12,9 @@ use crate::smtp::{Enhanced, Families, Host, Route, draw, route};
 use openssl::rand::rand_bytes;
 use smol::LocalExecutor;
 use smol::channel::{Receiver, Sender, bounded};
-use smol::future;
+use smol::future::{self, FutureExt};
 use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -76,7 +77,7 @@ impl Relay {
                 for _ in 0..self.admit(&domain, waiting) {
                     let relay = self.clone();
                     let domain = domain.clone();
-                    executor.spawn(async move { relay.visit(domain).await }).detach();
+                    executor.spawn(async move { relay.call_on(domain).await }).detach();
                 }
             }
             let wait = next.map_or(LOOK_AGAIN, |next| next.since(now).min(LOOK_AGAIN));
@@ -103,9 +104,10 @@ impl Relay {
         more
     }
 
-    async fn visit(&self, domain: Domain) {
-        if let Some((finding, host)) = self.try_all(&domain).await {
-            self.give_up_now(&domain, &finding, host.as_deref()).await;
+    /// One visit. A fault in it ends it alone; what it had taken is tried again at the next start.
+    async fn call_on(&self, domain: Domain) {
+        if AssertUnwindSafe(self.visit(&domain)).catch_unwind().await.is_err() {
+            log::error!("domain={domain} a fault of ours ended this visit");
         }
         let mut visits = self.queue.visits();
         if let Some(here) = visits.get_mut(&domain) {
@@ -116,6 +118,12 @@ impl Relay {
         }
         drop(visits);
         self.queue.wake_up();
+    }
+
+    async fn visit(&self, domain: &Domain) {
+        if let Some((finding, host)) = self.try_all(domain).await {
+            self.give_up_now(domain, &finding, host.as_deref()).await;
+        }
     }
 
     /// Goes to the destination, again as long as it takes something; why nothing more could be handed on there, and which

@@ -52,6 +52,8 @@ pub struct Report {
     pub outcomes: Vec<Outcome>,
     /// Does the server take over the reports that the sender wants (RFC 3461 §5.2.2)?
     pub passes_wishes_on: bool,
+    /// Was all of the text sent? What was lost then may have arrived.
+    pub text_sent: bool,
 }
 
 /// How it ended for a recipient.

@@ -88,6 +88,7 @@ struct Work {
     outcomes: Vec<Option<Outcome>>,
     /// The server took them; the text is still to come or to be answered.
     taken: Vec<usize>,
+    text_sent: bool,
 }
 
 impl Work {
@@ -255,7 +256,8 @@ impl Client {
     }
 
     fn begin(&mut self, job: Job) {
-        let mut work = Work { outcomes: vec![None; job.recipients.len()], taken: Vec::new(), job };
+        let outcomes = vec![None; job.recipients.len()];
+        let mut work = Work { job, outcomes, taken: Vec::new(), text_sent: false };
         self.state = State::Talking;
         if let Some(lack) = self.lack(&work.job) {
             work.settle_all(&Outcome::Unable(lack));
@@ -388,6 +390,9 @@ impl Client {
     /// The text is out: its answers are due.
     fn sent_text(&mut self) {
         self.state = State::Talking;
+        if let Some(work) = &mut self.job {
+            work.text_sent = true;
+        }
         match (self.setup.protocol, &self.job) {
             (ClientProtocol::Lmtp, Some(work)) => {
                 self.due.extend(work.taken.iter().map(|place| Due::Text(Some(*place))));
@@ -416,7 +421,8 @@ impl Client {
     fn report(&mut self) -> Option<Report> {
         let work = self.job.take()?;
         let outcomes = work.outcomes.into_iter().map(|found| found.unwrap_or(Outcome::Lost));
-        Some(Report { outcomes: outcomes.collect(), passes_wishes_on: self.offered.dsn })
+        let (outcomes, text_sent) = (outcomes.collect(), work.text_sent);
+        Some(Report { outcomes, passes_wishes_on: self.offered.dsn, text_sent })
     }
 
     /// Waits for what the server says, and takes it.
