@@ -101,6 +101,10 @@ impl Relay {
         let wanted = left.div_ceil(4).min(VISITS_EACH_MAX).saturating_sub(here.count);
         let more = wanted.min(VISITS_MAX.saturating_sub(all));
         here.count += more;
+        if more < wanted {
+            // Those that rest elsewhere make room.
+            visits.values_mut().for_each(|visits| visits.resting.clear());
+        }
         more
     }
 
