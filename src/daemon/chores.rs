@@ -1,9 +1,13 @@
 //! What the running box does by itself now and then, and what it tells systemd.
 
-use crate::net;
+use crate::dns::Name;
+use crate::mail::Domain;
+use crate::net::{self, Resolver};
 use crate::registry::Registry;
-use crate::service::{Seen, Signing};
+use crate::selfcheck::is_published;
+use crate::service::{Relay, Seen, Signing};
 use crate::store::Store;
+use crate::verify::dkim::{Published, Selector, Standing};
 use sd_notify::NotifyState;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,15 +52,39 @@ pub async fn clear_removed_daily(store: Arc<Store>) {
     }
 }
 
-/// At the start too: keys that are missing are made then, beside what is already served.
-pub async fn keep_keys_hourly(signing: Arc<Signing>) {
+/// At the start too: keys that are missing are made then, beside what is already served. New keys whose records are in DNS
+/// begin to sign.
+pub async fn keep_keys_hourly(signing: Arc<Signing>, relay: Option<Arc<Relay>>) {
     loop {
+        let mut there = Vec::new();
+        if let Some(relay) = &relay {
+            there = seen(&signing, relay.resolver()).await;
+        }
         let signing = signing.clone();
-        // Here the resolver is to say by `selfcheck::is_published` which records are seen; until then keys wait their time.
-        let keep = move || signing.keep(net::now(), &|_, _| Seen::Unknown);
+        let seen = move |domain: &Domain, key: &Published| {
+            let is_it =
+                |(of, selector): &(Domain, Selector)| of == domain && *selector == key.selector;
+            if there.iter().any(is_it) { Seen::Published } else { Seen::Unknown }
+        };
+        let keep = move || signing.keep(net::now(), &seen);
         if let Err(error) = smol::unblock(keep).await {
             log::error!("dkim keys are not as they ought to be; tried again in an hour: {error}");
         }
         smol::Timer::after(HOURLY).await;
     }
+}
+
+/// The keys that wait and whose records are in DNS.
+async fn seen(signing: &Signing, resolver: &Resolver) -> Vec<(Domain, Selector)> {
+    let mut there = Vec::new();
+    for domain in signing.domains() {
+        let Some(name) = Name::parse(domain.as_str()) else { continue };
+        let keys = signing.published(&domain).unwrap_or_default();
+        for key in keys.into_iter().filter(|key| key.standing == Standing::Next) {
+            if resolver.decide(|known| is_published(known, &name, &key)).await {
+                there.push((domain.clone(), key.selector));
+            }
+        }
+    }
+    there
 }

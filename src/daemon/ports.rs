@@ -170,7 +170,8 @@ async fn run(
     if let Some(relay) = house.plan.relay.clone() {
         listening.push(executor.spawn(relay.run(executor.clone())));
     }
-    listening.push(executor.spawn(keep_keys_hourly(house.signing.clone())));
+    listening
+        .push(executor.spawn(keep_keys_hourly(house.signing.clone(), house.plan.relay.clone())));
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
         listening.push(executor.spawn(async move {

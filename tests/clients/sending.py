@@ -299,6 +299,19 @@ def wishes(home, folder):
     server.stop()
 
 
+def keys(home, folder, dns):
+    """New keys wait until their records are in DNS."""
+    home.run("dkim", "rotate", "home.test")
+    standing = lambda: sorted(key["standing"] for key in home.json("dkim", "list", "home.test"))
+    check("new keys wait", standing() == ["current", "current", "next", "next"], standing())
+    values = home.run("dns", "zone", "home.test").stdout
+    lines = [line for line in values.splitlines() if "_domainkey" in line and not line.startswith(";")]
+    dns.change(RECORDS + "$ORIGIN home.test.\n" + "\n".join(lines) + "\n")
+    home.stop()
+    home.start()
+    check("... and sign once their records are in DNS", within(20, lambda: standing() == ["current", "current", "retired", "retired"]), (standing(), lines))
+
+
 def at_home(home, folder):
     count = len(home.mail("bob"))
     server = Server("127.0.0.2")
@@ -318,6 +331,8 @@ def main():
             print(f"== {part.__name__}", flush=True)
             part(home, folder)
             empty(home)
+        print("== keys", flush=True)
+        keys(home, folder, dns)
         code = home.stop()
         check("it stops in order", code == 0, code)
         dns.stop()

@@ -65,6 +65,11 @@ class Dns:
     def write(self, records):
         self.zone.write_text(f"$ORIGIN test.\n$TTL 1\n@ SOA ns admin {self.serial} 60 60 600 1\n@ NS ns\nns A 127.0.0.1\n{records}\n")
 
+    def change(self, records):
+        self.serial += 1
+        self.write(records)
+        self.process.send_signal(signal.SIGHUP)
+
     def answers(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ask:
             ask.settimeout(0.2)

@@ -59,6 +59,11 @@ impl Relay {
         Self { queue: Arc::new(queue), resolver, connector, tellers: Mutex::default() }
     }
 
+    /// What knows names.
+    pub const fn resolver(&self) -> &Resolver {
+        &self.resolver
+    }
+
     /// The queue.
     pub const fn queue(&self) -> &Arc<Queue> {
         &self.queue
