@@ -123,10 +123,12 @@ impl Message {
         }));
     }
 
-    /// Adds somebody on another server: the envelope's next path.
+    /// Adds somebody on another server: the envelope's next path. Who is named twice gets it once.
     pub fn add_outward(&mut self, address: Address, wishes: Wishes) {
         self.ways.push(Ok(Vec::new()));
-        self.outward.push((address, wishes));
+        if self.outward.iter().all(|(there, _)| *there != address) {
+            self.outward.push((address, wishes));
+        }
     }
 
     /// Takes the next piece.
