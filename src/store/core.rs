@@ -199,8 +199,8 @@ impl Core {
             return Ok(Some(row.clone()));
         }
         drop(pending);
-        let rows = self.index.rows(id, uid, uid, 1);
-        rows.map(|mut rows| rows.pop()).map_err(StoreError::from)
+        let row = self.index.rows(id, uid, uid, 1).map_err(StoreError::from)?.pop();
+        Ok(row.and_then(|row| self.dirty.newest(id, row)))
     }
 
     /// The rows of a set, one by one; in no order.
@@ -215,13 +215,12 @@ impl Core {
             let rows = pending.of(id).filter(|row| uids.contains(row.uid));
             rows.map(|row| (row.uid, row.clone())).collect()
         };
-        let removed = self.dirty.removed.get(&id);
         for (first, last) in uids.ranges() {
             self.index
                 .each_row(id, first, last, usize::MAX, |row| {
-                    // The index may not have been told yet, for want of room.
-                    let gone = removed.is_some_and(|removed| removed.contains(row.uid));
-                    if !gone && !pending.contains_key(&row.uid) {
+                    if !pending.contains_key(&row.uid)
+                        && let Some(row) = self.dirty.newest(id, row)
+                    {
                         take(row);
                     }
                 })
