@@ -748,3 +748,36 @@ fn a_message_that_another_program_removes_before_the_index_knew_it_goes_once() {
     folder.index_takes_everything();
     closing.close();
 }
+
+#[test]
+fn who_knew_a_message_that_only_passed_through_is_told_by_an_older_index_too() {
+    let folder = Folder::new("passed-through");
+    let (closing, account) = open(&folder);
+    for number in 1..=40 {
+        deliver(&account, number, 0, Flags::default(), &[]);
+    }
+    account.settle().wait().unwrap().unwrap();
+    assert_eq!(transfer(&account, "INBOX", "1", "Archive", Way::Move).to, set("1"));
+    let known = named(&account, "Archive").modseq;
+    // So many changes that the index is told, while no name has followed.
+    for turn in 0..14 {
+        let mode = if turn % 2 == 0 { Mode::Add } else { Mode::Remove };
+        store(&account, "INBOX", "2:40", mode, Flags::SEEN, &[]);
+    }
+    account.wait_until_published(&named(&account, "INBOX"));
+    let older = folder.killed("passed-through-a");
+    transfer(&account, "Archive", "1", "Trash", Way::Move);
+    account.settle().wait().unwrap().unwrap();
+    // What the index was told last is lost in the cut, and no line speaks of the message any more.
+    let killed = folder.killed("passed-through-b");
+    killed.lose_index();
+    for name in ["index.db", "index.db-wal", "index.db-shm"] {
+        let path = Path::new("accounts/1").join(name);
+        std::fs::copy(older.0.join(&path), killed.0.join(&path)).unwrap();
+    }
+    closing.close();
+    let (closing, account) = open(&killed);
+    let told = account.expunged_since(named(&account, "Archive").id, known).unwrap().unwrap();
+    assert!(told.contains(Uid(1)), "{told}");
+    closing.close();
+}

@@ -319,14 +319,18 @@ impl Core {
         }
     }
 
-    /// The row of a mailbox as it goes into the index. Folder times count only when nothing waits to be renamed.
+    /// The row of a mailbox as it goes into the index. Folder times count only when nothing waits to be renamed. UIDNEXT
+    /// is not above a message that has come and has no row yet: the index must never seem to have known of one that it
+    /// did not.
     pub fn folder_row(&self, mailbox: &Mailbox, mtimes: (i64, i64)) -> FolderRow {
         let recent = self.common.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let pending = self.common.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let without_row = pending.first_unsettled(mailbox.id);
         FolderRow {
             mailbox: mailbox.id,
             name: mailbox.name.clone(),
             validity: mailbox.validity,
-            uidnext: mailbox.uidnext,
+            uidnext: without_row.map_or(mailbox.uidnext, |uid| uid.min(mailbox.uidnext)),
             modseq: mailbox.modseq,
             known_since: mailbox.known_since,
             count: mailbox.count,

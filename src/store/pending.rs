@@ -52,6 +52,11 @@ impl Pending {
         settled
     }
 
+    /// The first message of a mailbox whose row the index cannot have yet.
+    pub fn first_unsettled(&self, id: MailboxId) -> Option<Uid> {
+        self.of(id).find(|row| matches!(row.at, At::Elsewhere(..))).map(|row| row.uid)
+    }
+
     pub fn forget_settled(&mut self) {
         self.rows.retain(|_, row| matches!(row.at, At::Elsewhere(..)));
     }
