@@ -52,6 +52,15 @@ impl Folder {
         drop(std::fs::remove_dir_all(self.0.join("hot")));
     }
 
+    fn take_index_of(&self, older: &Self) {
+        self.lose_index();
+        for name in ["index.db", "index.db-wal", "index.db-shm"] {
+            let path = Path::new("accounts/1").join(name);
+            // The log beside it is gone when nobody has it open.
+            drop(std::fs::copy(older.0.join(&path), self.0.join(&path)));
+        }
+    }
+
     fn index(&self, sql: &str) {
         let index = rusqlite::Connection::open(self.0.join("accounts/1/index.db")).unwrap();
         index.execute_batch(sql).unwrap();
@@ -770,14 +779,42 @@ fn who_knew_a_message_that_only_passed_through_is_told_by_an_older_index_too() {
     account.settle().wait().unwrap().unwrap();
     // What the index was told last is lost in the cut, and no line speaks of the message any more.
     let killed = folder.killed("passed-through-b");
-    killed.lose_index();
-    for name in ["index.db", "index.db-wal", "index.db-shm"] {
-        let path = Path::new("accounts/1").join(name);
-        std::fs::copy(older.0.join(&path), killed.0.join(&path)).unwrap();
-    }
+    killed.take_index_of(&older);
     closing.close();
     let (closing, account) = open(&killed);
     let told = account.expunged_since(named(&account, "Archive").id, known).unwrap().unwrap();
     assert!(told.contains(Uid(1)), "{told}");
+    closing.close();
+}
+
+#[test]
+fn a_start_does_not_tell_the_index_of_mailboxes_before_their_messages() {
+    let folder = Folder::new("rows-first");
+    let (closing, account) = open(&folder);
+    for number in 1..=2 {
+        deliver(&account, number, 0, Flags::default(), &[]);
+    }
+    transfer(&account, "INBOX", "1", "Trash", Way::Move);
+    account.settle().wait().unwrap().unwrap();
+    let killed = folder.killed("rows-first-a");
+    closing.close();
+    // A start that makes all rows anew, cut off before those of the trash.
+    let refusal = "CREATE TRIGGER full BEFORE INSERT ON messages WHEN NEW.uid=1 BEGIN SELECT RAISE(ABORT, 'full'); END;";
+    killed.index(&format!("DELETE FROM messages; DELETE FROM folders; {refusal}"));
+    let account = Store::new(&killed.0).account(AccountId(1));
+    assert!(account.ready().is_err());
+    drop(account);
+    killed.index_takes_everything();
+    let older = killed.killed("rows-first-b");
+    let (closing, account) = open(&killed);
+    let known = named(&account, "Trash").modseq;
+    transfer(&account, "Trash", "1", "INBOX", Way::Move);
+    account.settle().wait().unwrap().unwrap();
+    let cut = killed.killed("rows-first-c");
+    closing.close();
+    cut.take_index_of(&older);
+    let (closing, account) = open(&cut);
+    let told = account.expunged_since(named(&account, "Trash").id, known).unwrap();
+    assert!(told.as_ref().is_none_or(|told| told.contains(Uid(1))), "{told:?}");
     closing.close();
 }
