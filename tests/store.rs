@@ -51,6 +51,31 @@ impl Folder {
         }
         drop(std::fs::remove_dir_all(self.0.join("hot")));
     }
+
+    fn take_index_of(&self, older: &Self) {
+        self.lose_index();
+        for name in ["index.db", "index.db-wal", "index.db-shm"] {
+            let path = Path::new("accounts/1").join(name);
+            // The log beside it is gone when nobody has it open.
+            drop(std::fs::copy(older.0.join(&path), self.0.join(&path)));
+        }
+    }
+
+    fn index(&self, sql: &str) {
+        let index = rusqlite::Connection::open(self.0.join("accounts/1/index.db")).unwrap();
+        index.execute_batch(sql).unwrap();
+    }
+
+    /// As on a full disk: nothing that the index is told gets into it.
+    fn index_takes_nothing(&self) {
+        self.index(
+            "CREATE TRIGGER full BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'full'); END;",
+        );
+    }
+
+    fn index_takes_everything(&self) {
+        self.index("DROP TRIGGER full;");
+    }
 }
 
 /// All files below a folder, as they are now.
@@ -660,4 +685,136 @@ fn a_first_start_that_was_cut_off_is_done_again() {
     let (store, account) = open(&folder);
     assert!(account.mailboxes().unwrap().named(&MailboxName::new("Junk").unwrap()).is_none());
     store.close();
+}
+
+/// UID and flags of what is in INBOX.
+fn flags_in_inbox(account: &Account) -> Vec<String> {
+    let all = seen(account);
+    let flags = |m: &String| m.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    all["INBOX"].messages.iter().map(flags).collect()
+}
+
+fn look(account: &Account) {
+    account.look(Some(named(account, "INBOX").id)).wait().unwrap().unwrap();
+}
+
+#[test]
+fn a_flag_set_after_a_look_that_the_index_was_not_told_before_gets_into_the_name() {
+    let folder = Folder::new("untold-flags");
+    let (closing, account) = open(&folder);
+    deliver(&account, 1, 0, Flags::default(), &[]);
+    account.settle().wait().unwrap().unwrap();
+    folder.index_takes_nothing();
+    store(&account, "INBOX", "1", Mode::Add, Flags::FLAGGED, &[]);
+    look(&account);
+    store(&account, "INBOX", "1", Mode::Add, Flags::ANSWERED, &[]);
+    account.settle().wait().unwrap().unwrap();
+    // No line speaks of it any more: the name must.
+    let killed = folder.killed("untold-flags-a");
+    folder.index_takes_everything();
+    closing.close();
+    for folder in [&folder, &killed] {
+        let (closing, account) = open(folder);
+        assert_eq!(flags_in_inbox(&account), ["1 FR"]);
+        closing.close();
+    }
+}
+
+#[test]
+fn letters_that_another_program_changes_are_seen_while_the_index_does_not_know_the_name() {
+    let folder = Folder::new("untold-letters");
+    let (closing, account) = open(&folder);
+    deliver(&account, 1, 0, Flags::SEEN, &[]);
+    account.settle().wait().unwrap().unwrap();
+    folder.index_takes_nothing();
+    store(&account, "INBOX", "1", Mode::Replace, Flags::FLAGGED, &[]);
+    account.settle().wait().unwrap().unwrap();
+    let cur = folder.maildir().join("cur");
+    let name = names(&cur).remove(0);
+    let stem = name.strip_suffix(":2,F").unwrap();
+    std::fs::rename(cur.join(&name), cur.join(format!("{stem}:2,S"))).unwrap();
+    look(&account);
+    assert_eq!(flags_in_inbox(&account), ["1 S"]);
+    folder.index_takes_everything();
+    closing.close();
+}
+
+#[test]
+fn a_message_that_another_program_removes_before_the_index_knew_it_goes_once() {
+    let folder = Folder::new("untold-removal");
+    let (closing, account) = open(&folder);
+    folder.index_takes_nothing();
+    deliver(&account, 1, 0, Flags::default(), &[]);
+    deliver(&account, 2, 0, Flags::default(), &[]);
+    let new = folder.maildir().join("new");
+    let first = names(&new).into_iter().find(|name| name.contains(",P=1.")).unwrap();
+    std::fs::remove_file(new.join(first)).unwrap();
+    look(&account);
+    let modseq = named(&account, "INBOX").modseq;
+    look(&account);
+    assert_eq!(named(&account, "INBOX").modseq, modseq);
+    assert_eq!(flags_in_inbox(&account), ["2 "]);
+    folder.index_takes_everything();
+    closing.close();
+}
+
+#[test]
+fn who_knew_a_message_that_only_passed_through_is_told_by_an_older_index_too() {
+    let folder = Folder::new("passed-through");
+    let (closing, account) = open(&folder);
+    for number in 1..=40 {
+        deliver(&account, number, 0, Flags::default(), &[]);
+    }
+    account.settle().wait().unwrap().unwrap();
+    assert_eq!(transfer(&account, "INBOX", "1", "Archive", Way::Move).to, set("1"));
+    let known = named(&account, "Archive").modseq;
+    // So many changes that the index is told, while no name has followed.
+    for turn in 0..14 {
+        let mode = if turn % 2 == 0 { Mode::Add } else { Mode::Remove };
+        store(&account, "INBOX", "2:40", mode, Flags::SEEN, &[]);
+    }
+    account.wait_until_published(&named(&account, "INBOX"));
+    let older = folder.killed("passed-through-a");
+    transfer(&account, "Archive", "1", "Trash", Way::Move);
+    account.settle().wait().unwrap().unwrap();
+    // What the index was told last is lost in the cut, and no line speaks of the message any more.
+    let killed = folder.killed("passed-through-b");
+    killed.take_index_of(&older);
+    closing.close();
+    let (closing, account) = open(&killed);
+    let told = account.expunged_since(named(&account, "Archive").id, known).unwrap().unwrap();
+    assert!(told.contains(Uid(1)), "{told}");
+    closing.close();
+}
+
+#[test]
+fn a_start_does_not_tell_the_index_of_mailboxes_before_their_messages() {
+    let folder = Folder::new("rows-first");
+    let (closing, account) = open(&folder);
+    for number in 1..=2 {
+        deliver(&account, number, 0, Flags::default(), &[]);
+    }
+    transfer(&account, "INBOX", "1", "Trash", Way::Move);
+    account.settle().wait().unwrap().unwrap();
+    let killed = folder.killed("rows-first-a");
+    closing.close();
+    // A start that makes all rows anew, cut off before those of the trash.
+    let refusal = "CREATE TRIGGER full BEFORE INSERT ON messages WHEN NEW.uid=1 BEGIN SELECT RAISE(ABORT, 'full'); END;";
+    killed.index(&format!("DELETE FROM messages; DELETE FROM folders; {refusal}"));
+    let account = Store::new(&killed.0).account(AccountId(1));
+    assert!(account.ready().is_err());
+    drop(account);
+    killed.index_takes_everything();
+    let older = killed.killed("rows-first-b");
+    let (closing, account) = open(&killed);
+    let known = named(&account, "Trash").modseq;
+    transfer(&account, "Trash", "1", "INBOX", Way::Move);
+    account.settle().wait().unwrap().unwrap();
+    let cut = killed.killed("rows-first-c");
+    closing.close();
+    cut.take_index_of(&older);
+    let (closing, account) = open(&cut);
+    let told = account.expunged_since(named(&account, "Trash").id, known).unwrap();
+    assert!(told.as_ref().is_none_or(|told| told.contains(Uid(1))), "{told:?}");
+    closing.close();
 }

@@ -9,6 +9,7 @@ pub struct FolderRow {
     pub mailbox: MailboxId,
     pub name: MailboxName,
     pub validity: UidValidity,
+    /// After an orderly stop the mailbox's own; else every UID below it has a row, was expunged, or was never shown.
     pub uidnext: Uid,
     pub modseq: ModSeq,
     /// Expunged UIDs are known from here on; before it, every missing one counts.

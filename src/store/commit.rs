@@ -237,7 +237,8 @@ impl Core {
         self.append(&commands)
     }
 
-    fn drop_rows(&mut self, mailbox: MailboxId, uids: &UidSet) {
+    /// Takes rows out of what the index is to get.
+    pub fn drop_rows(&mut self, mailbox: MailboxId, uids: &UidSet) {
         let mut pending = self.common.pending.lock().unwrap_or_else(PoisonError::into_inner);
         for uid in uids.iter() {
             pending.remove(mailbox, uid);

@@ -199,8 +199,8 @@ impl Core {
             return Ok(Some(row.clone()));
         }
         drop(pending);
-        let rows = self.index.rows(id, uid, uid, 1);
-        rows.map(|mut rows| rows.pop()).map_err(StoreError::from)
+        let row = self.index.rows(id, uid, uid, 1).map_err(StoreError::from)?.pop();
+        Ok(row.and_then(|row| self.dirty.newest(id, row)))
     }
 
     /// The rows of a set, one by one; in no order.
@@ -215,13 +215,12 @@ impl Core {
             let rows = pending.of(id).filter(|row| uids.contains(row.uid));
             rows.map(|row| (row.uid, row.clone())).collect()
         };
-        let removed = self.dirty.removed.get(&id);
         for (first, last) in uids.ranges() {
             self.index
                 .each_row(id, first, last, usize::MAX, |row| {
-                    // The index may not have been told yet, for want of room.
-                    let gone = removed.is_some_and(|removed| removed.contains(row.uid));
-                    if !gone && !pending.contains_key(&row.uid) {
+                    if !pending.contains_key(&row.uid)
+                        && let Some(row) = self.dirty.newest(id, row)
+                    {
                         take(row);
                     }
                 })
@@ -320,14 +319,18 @@ impl Core {
         }
     }
 
-    /// The row of a mailbox as it goes into the index. Folder times count only when nothing waits to be renamed.
+    /// The row of a mailbox as it goes into the index. Folder times count only when nothing waits to be renamed. UIDNEXT
+    /// is not above a message that has come and has no row yet: the index must never seem to have known of one that it
+    /// did not.
     pub fn folder_row(&self, mailbox: &Mailbox, mtimes: (i64, i64)) -> FolderRow {
         let recent = self.common.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let pending = self.common.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let without_row = pending.first_unsettled(mailbox.id);
         FolderRow {
             mailbox: mailbox.id,
             name: mailbox.name.clone(),
             validity: mailbox.validity,
-            uidnext: mailbox.uidnext,
+            uidnext: without_row.map_or(mailbox.uidnext, |uid| uid.min(mailbox.uidnext)),
             modseq: mailbox.modseq,
             known_since: mailbox.known_since,
             count: mailbox.count,

@@ -58,8 +58,8 @@ impl Core {
             for (id, entries) in dirty.flags.iter().filter(|(id, _)| there(id)) {
                 writer.flags(*id, &entries.values().copied().collect::<Vec<_>>())?;
             }
-            for (id, uids) in dirty.named.iter().filter(|(id, _)| there(id)) {
-                writer.named(*id, uids)?;
+            for (id, names) in dirty.named.iter().filter(|(id, _)| there(id)) {
+                writer.named(*id, names)?;
             }
             for (id, uids) in dirty.removed.iter().filter(|(id, _)| there(id)) {
                 writer.remove(*id, uids)?;

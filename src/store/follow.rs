@@ -8,7 +8,7 @@ use super::error::StoreError;
 use super::folders::{Folders, Sub};
 use super::pending::FOLLOW_AFTER;
 use super::row::{At, Row};
-use crate::maildir::{Flags, MailboxId, ModSeq, Uid};
+use crate::maildir::{MailboxId, ModSeq, Uid};
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::PoisonError;
@@ -126,10 +126,9 @@ impl Core {
         let (mut old_names, mut within) = (Vec::new(), Vec::new());
         for &(mailbox, uid) in renames {
             let Some(row) = self.row(mailbox, uid)? else { continue };
-            let flags = self.flags_of(mailbox, &row);
             match row.at {
                 At::Elsewhere(there, there_uid) => {
-                    match self.link_moved(mailbox, &row, flags, (there, there_uid)) {
+                    match self.link_moved(mailbox, &row, (there, there_uid)) {
                         Ok(old) => old_names.extend(old),
                         Err(StoreError::NoSpace) => {
                             waiting.insert((mailbox, uid));
@@ -139,7 +138,7 @@ impl Core {
                     }
                     targets.insert(mailbox);
                 }
-                At::New | At::Cur => within.push((mailbox, row, flags)),
+                At::New | At::Cur => within.push((mailbox, row)),
             }
         }
         for mailbox in targets {
@@ -154,8 +153,8 @@ impl Core {
         }
         // b) Within folders, and unlinks.
         let mut touched = BTreeSet::new();
-        for (mailbox, row, flags) in within {
-            match self.rename_file(mailbox, &row, flags) {
+        for (mailbox, row) in within {
+            match self.rename_file(mailbox, &row) {
                 Err(StoreError::NoSpace) => {
                     waiting.insert((mailbox, row.uid));
                 }
@@ -181,11 +180,6 @@ impl Core {
         if waiting.is_empty() { Ok(()) } else { Err(StoreError::NoSpace) }
     }
 
-    fn flags_of(&mut self, mailbox: MailboxId, row: &Row) -> Flags {
-        let newer = self.dirty.flags.get(&mailbox).and_then(|flags| flags.get(&row.uid));
-        newer.map_or(row.flags, |entry| entry.flags)
-    }
-
     fn sync_folders(&mut self, mailbox: MailboxId) -> Result<(), StoreError> {
         // A mailbox that was deleted in the meantime has nothing to sync.
         let Ok(folders) = self.folders(mailbox) else { return Ok(()) };
@@ -198,11 +192,11 @@ impl Core {
         &mut self,
         mailbox: MailboxId,
         row: &Row,
-        flags: Flags,
         from: (MailboxId, Uid),
     ) -> Result<Option<(MailboxId, Sub, Vec<u8>)>, StoreError> {
         let validity = self.next.get(mailbox).ok_or(StoreError::NoMailbox)?.validity;
         let target = self.folders(mailbox)?;
+        let flags = row.flags;
         let name = row.cur_name(validity, flags);
         let mut old_name = None;
         if let Some(there) = self.row(from.0, from.1)?
@@ -236,14 +230,10 @@ impl Core {
         Ok(old_name)
     }
 
-    fn rename_file(
-        &mut self,
-        mailbox: MailboxId,
-        row: &Row,
-        flags: Flags,
-    ) -> Result<(), StoreError> {
+    fn rename_file(&mut self, mailbox: MailboxId, row: &Row) -> Result<(), StoreError> {
         let validity = self.next.get(mailbox).ok_or(StoreError::NoMailbox)?.validity;
         let folders = self.folders(mailbox)?;
+        let flags = row.flags;
         let name = row.cur_name(validity, flags);
         match self.find_file(mailbox, row)? {
             Some((Sub::Cur, old)) if old == name => {}
@@ -256,7 +246,9 @@ impl Core {
         let mut pending = self.common.pending.lock().unwrap_or_else(PoisonError::into_inner);
         match pending.row_mut(mailbox, row.uid) {
             Some(row) => (row.at, row.name_flags) = (At::Cur, flags),
-            None => self.dirty.named.entry(mailbox).or_default().push((row.uid, flags)),
+            None => {
+                self.dirty.named.entry(mailbox).or_default().insert(row.uid, flags);
+            }
         }
         drop(pending);
         self.dirty.folder(mailbox);

@@ -7,6 +7,7 @@ use super::columns::{
 use super::row::{At, Row};
 use crate::maildir::{Flags, MailboxId, ModSeq, Uid, UidSet};
 use rusqlite::{OptionalExtension, Params, Statement, Transaction, params};
+use std::collections::BTreeMap;
 
 /// So many ranges of expunged UIDs a mailbox keeps, of 20 bytes or so each; then half of them goes.
 const EXPUNGED_MAX: i64 = 20_000;
@@ -119,12 +120,12 @@ impl<'a> Writer<'a> {
     }
 
     /// The name has followed: flags in it, and the file in `cur/`.
-    pub fn named(&self, mailbox: MailboxId, uids: &[(Uid, Flags)]) -> Sql<()> {
+    pub fn named(&self, mailbox: MailboxId, names: &BTreeMap<Uid, Flags>) -> Sql<()> {
         let folder = self.folder_number(mailbox)?;
         let mut update = self.statement(
             "UPDATE messages SET nameflags=?, place=(place & 4) WHERE folder=? AND uid=?",
         )?;
-        for (uid, flags) in uids {
+        for (uid, flags) in names {
             update.execute(params![flags.0, folder, uid.0])?;
         }
         Ok(())

@@ -65,11 +65,9 @@ impl Core {
         self.take_letters(group, out, mailbox, &survey, &known)?;
         if !missing.is_empty() {
             let modseq = self.forget(mailbox, &missing)?;
-            for uid in missing.iter() {
-                self.follow.renames.remove(&(mailbox, uid));
-                self.dirty.removed.entry(mailbox).or_default().insert(uid);
-                self.dirty.flags.entry(mailbox).or_default().remove(&uid);
-            }
+            self.drop_rows(mailbox, &missing);
+            let removed = self.dirty.removed.entry(mailbox).or_default();
+            missing.ranges().for_each(|(first, last)| removed.insert_range(first..=last));
             self.dirty.expunged.push((mailbox, missing.clone(), modseq));
             // The other program owes nobody a sync: until ours, only the lines keep these messages gone.
             self.follow.unsynced.insert(mailbox);
@@ -123,6 +121,7 @@ impl Core {
                 self.common.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             for row in renamed {
                 debug_assert!(!matches!(row.at, At::Elsewhere(..)));
+                self.dirty.forget_changes(mailbox, row.uid);
                 pending.insert(mailbox, row);
                 self.dirty.count += 1;
             }

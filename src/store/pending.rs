@@ -1,4 +1,5 @@
-//! What is acknowledged and on the disk, but not yet in the index or in the file names.
+//! What is acknowledged and on the disk, but not yet in the index or in the file names. On a full disk it may stay so for
+//! long while everything else goes on, so a row of the index counts only with what the index has not been told.
 
 use super::array::Entry;
 use super::row::{At, Row};
@@ -49,6 +50,11 @@ impl Pending {
             settled.entry(id).or_default().push(row.clone());
         }
         settled
+    }
+
+    /// The first message of a mailbox whose row the index cannot have yet.
+    pub fn first_unsettled(&self, id: MailboxId) -> Option<Uid> {
+        self.of(id).find(|row| matches!(row.at, At::Elsewhere(..))).map(|row| row.uid)
     }
 
     pub fn forget_settled(&mut self) {
@@ -137,13 +143,13 @@ impl Follow {
     }
 }
 
-/// What the index must be told.
+/// What the index must be told. Of a message whose row is in `Pending` nothing stands in `flags` and `named`.
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
     /// New flags of rows that the index has.
     pub flags: BTreeMap<MailboxId, BTreeMap<Uid, Entry>>,
     /// Names that have followed.
-    pub named: BTreeMap<MailboxId, Vec<(Uid, Flags)>>,
+    pub named: BTreeMap<MailboxId, BTreeMap<Uid, Flags>>,
     /// Rows whose file is gone.
     pub removed: BTreeMap<MailboxId, UidSet>,
     /// For QRESYNC.
@@ -165,6 +171,26 @@ impl Dirty {
         self.folders.insert(id);
         self.count += 1;
         self.since.get_or_insert_with(Instant::now);
+    }
+
+    /// A row of the index as it is once the index has been told; `None` if the message's file is gone.
+    pub fn newest(&self, id: MailboxId, mut row: Row) -> Option<Row> {
+        if self.removed.get(&id).is_some_and(|removed| removed.contains(row.uid)) {
+            return None;
+        }
+        if let Some(entry) = self.flags.get(&id).and_then(|flags| flags.get(&row.uid)) {
+            (row.flags, row.modseq) = (entry.flags, entry.modseq);
+        }
+        if let Some(&flags) = self.named.get(&id).and_then(|named| named.get(&row.uid)) {
+            (row.name_flags, row.at) = (flags, At::Cur);
+        }
+        Some(row)
+    }
+
+    /// The row of a message is in `Pending` now, with all that was to be told.
+    pub fn forget_changes(&mut self, id: MailboxId, uid: Uid) {
+        self.flags.get_mut(&id).and_then(|flags| flags.remove(&uid));
+        self.named.get_mut(&id).and_then(|named| named.remove(&uid));
     }
 
     /// Nothing waits?

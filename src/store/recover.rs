@@ -92,6 +92,8 @@ impl Core {
         let validities = mailboxes.iter().map(|mailbox| (mailbox.id, mailbox.validity)).collect();
         self.replay(lines, &mut surveys, &validities)?;
         self.empty_tmp();
+        // Each mailbox's row is written together with those of its messages, and none before.
+        self.dirty.folders.clear();
         // Everything that this start touches gets a MODSEQ above every one that was shown.
         let modseq = self.advance();
         for mailbox in &mailboxes {

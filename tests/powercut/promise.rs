@@ -70,9 +70,14 @@ impl Promise {
                 self.show(shown.boxes);
             }
             What::Seen(messages) => {
-                // What a client sees after a start is there to stay, acknowledged before or not.
-                self.open
-                    .retain(|_, op| matches!(op, Op::Subscribe { .. } | Op::Unsubscribe { .. }));
+                // What a client sees after a start is there to stay, acknowledged before or not. What another program
+                // did may be seen later: a look that finds the disk full is put off.
+                self.open.retain(|_, op| match op {
+                    Op::Subscribe { .. } | Op::Unsubscribe { .. } => true,
+                    Op::Mark { .. } | Op::Remove { .. } => true,
+                    Op::Drop { token, .. } => messages.iter().all(|seen| seen.token != *token),
+                    _ => false,
+                });
                 self.refused.clear();
                 self.worlds.values_mut().for_each(|world| world.messages.clear());
                 for message in messages {
