@@ -105,7 +105,8 @@ impl Core {
                 self.flush();
                 true
             }
-            Err(StoreError::NoSpace) => false,
+            // The second has been said.
+            Err(StoreError::NoSpace | StoreError::ReadOnly(_)) => false,
             Err(error) => {
                 self.break_down("rename of messages", &error);
                 false
@@ -184,7 +185,8 @@ impl Core {
         // A mailbox that was deleted in the meantime has nothing to sync.
         let Ok(folders) = self.folders(mailbox) else { return Ok(()) };
         let synced = folders.cur.sync().and_then(|()| folders.new.sync());
-        synced.map_err(|error| StoreError::io("sync a folder", &error))
+        // Whatever it says, also that the disk is full: what it was for may be lost, and the next would not say so.
+        synced.map_err(|error| self.break_down("sync of a folder", &error))
     }
 
     /// Gives a moved message its new name. What its old one is: that goes when the new one is durable.
@@ -273,7 +275,8 @@ impl Core {
         self.common.expected.went(mailbox, sub, name);
         match folders.sub(sub).unlink(name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StoreError::io("unlink a message", &error))
+                // What was to go with it is no longer known: it cannot be tried again as if for want of room.
+                Err(self.break_down("removal of a message's old name", &error))
             }
             Ok(()) | Err(_) => Ok(()),
         }

@@ -192,7 +192,7 @@ impl Core {
         for &mailbox in mailboxes {
             let Folders { cur, new, .. } = self.folders(mailbox)?;
             let synced = cur.sync().and_then(|()| new.sync());
-            synced.map_err(|error| StoreError::io("sync a folder", &error))?;
+            synced.map_err(|error| self.break_down("sync of a folder", &error))?;
         }
         Ok(())
     }
