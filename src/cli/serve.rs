@@ -1,12 +1,13 @@
 //! `pillarbox serve`: the box for real, by the settings in `pillarbox.toml`.
 
 use super::command::{Command, Stop};
-use crate::base::ClearText;
-use crate::config::{DEFAULT_PATH, Endpoint, Settings};
+use crate::base::{ClearText, Secret};
+use crate::config::{self, DEFAULT_PATH, Endpoint, Settings};
 use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, certificate, serve};
 use crate::net::{Connector, Resolver};
 use crate::registry::{Person, Registry};
-use crate::service::{Queue, Relay};
+use crate::service::{Queue, Relay, Smarthost};
+use crate::smtp::client::Login;
 use crate::spool::Spool;
 use crate::store::Store;
 use argh::FromArgs;
@@ -42,13 +43,33 @@ impl Command for ServeWords {
         let (host, trust) = (settings.host, settings.trust);
         let store = Arc::new(Store::new(&settings.data));
         let opened = Spool::open(&settings.data)?;
-        let queue = Queue::new(opened, store.clone(), registry.clone(), host.clone());
-        let relay = Relay::new(queue, Resolver::new(settings.dns), Connector::new()?);
+        let smarthost = settings.smarthost.as_ref().map(smarthost).transpose()?;
+        let via = smarthost.as_ref().map(|smarthost| smarthost.name.clone());
+        let queue = Queue::new(opened, store.clone(), registry.clone(), host.clone(), via);
+        let resolver = Resolver::new(settings.dns);
+        let relay = Relay::new(queue, resolver, Connector::new()?, smarthost);
         let relay = Some(Arc::new(relay));
         let plan = Plan { host, clear_text: ClearText::Refused, tls, control, trust, relay };
         serve(plan, &wanted, store, registry, ready)?;
         Ok(())
     }
+}
+
+/// With the password out of its file.
+fn smarthost(settings: &config::Smarthost) -> Result<Smarthost, Stop> {
+    let login = |(user, path): &(String, PathBuf)| {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Stop::Failed(format!(
+                "the smarthost's password cannot be read, so nothing could leave: {}: {error}. It is one line in a file \
+                 that the user pillarbox may read ([smarthost] in pillarbox.toml)",
+                path.display()
+            ))
+        })?;
+        let password = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned());
+        Ok::<_, Stop>(Login { user: user.clone(), password })
+    };
+    let login = settings.login.as_ref().map(login).transpose()?;
+    Ok(Smarthost { name: settings.name.clone(), port: settings.port, login })
 }
 
 /// Mail that is nobody's any more: a removal was cut off before it was moved aside. It is not touched, only told.

@@ -23,6 +23,9 @@ pub struct Draft {
     pub key: Option<PathBuf>,
     pub trust: Trust,
     pub dns: Servers,
+    pub smarthost: Option<(Domain, u16)>,
+    pub smarthost_user: Option<String>,
+    pub smarthost_password: Option<PathBuf>,
 }
 
 /// A key.
@@ -47,7 +50,7 @@ const NETWORKS: &str =
     "an address or a network, like \"192.0.2.7\" or \"10.0.0.0/8\", or a list of these";
 
 /// Every key that may stand in the file.
-pub const KEYS: [Key; 18] = [
+pub const KEYS: [Key; 21] = [
     Key {
         section: None,
         name: "data",
@@ -116,6 +119,24 @@ pub const KEYS: [Key; 18] = [
         expected: "true (these servers check signatures, and the way to them is safe) or false",
         take: |to, _, v| believed(v).map(|believed| to.dns.believed = believed),
     },
+    Key {
+        section: Some("smarthost"),
+        name: "server",
+        expected: "the server that brings your mail on, like \"smtp.example.net\" or \"smtp.example.net:587\"",
+        take: |to, _, v| put(&mut to.smarthost, smarthost(v)),
+    },
+    Key {
+        section: Some("smarthost"),
+        name: "user",
+        expected: "the name by which you log in there",
+        take: |to, _, v| put(&mut to.smarthost_user, text(v, |text| Some(text.to_owned()))),
+    },
+    Key {
+        section: Some("smarthost"),
+        name: "password_file",
+        expected: "the path of a file with the password, like \"/etc/pillarbox/smarthost.password\"",
+        take: |to, _, v| put(&mut to.smarthost_password, path(v)),
+    },
 ];
 
 fn put<T>(place: &mut Option<T>, value: Result<T, usize>) -> Result<(), usize> {
@@ -146,6 +167,17 @@ fn networks(value: &Value<'_>) -> Result<Vec<Network>, usize> {
 
 fn server(value: &Value<'_>) -> Result<SocketAddr, usize> {
     text(value, server_address)
+}
+
+/// Without a port, the one of implicit TLS (RFC 8314 §7.3).
+fn smarthost(value: &Value<'_>) -> Result<(Domain, u16), usize> {
+    text(value, |text| {
+        let (name, port) = match text.split_once(':') {
+            Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0)?),
+            None => (text, 465),
+        };
+        Some((Domain::parse(name).filter(|name| !name.is_literal())?, port))
+    })
 }
 
 fn believed(value: &Value<'_>) -> Result<Believed, usize> {

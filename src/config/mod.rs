@@ -9,4 +9,4 @@ mod settings;
 
 pub use endpoint::Endpoint;
 pub use error::{ConfigError, Fault};
-pub use settings::{DEFAULT_PATH, Settings, TlsFiles};
+pub use settings::{DEFAULT_PATH, Settings, Smarthost, TlsFiles};

@@ -30,7 +30,20 @@ pub struct Settings {
     pub trust: Trust,
     /// Who is asked for names: what `net::Resolver` is made of.
     pub dns: Servers,
+    /// Who brings our mail on; `None`: it goes straight to the recipients' servers.
+    pub smarthost: Option<Smarthost>,
     listen: Vec<(&'static str, Vec<Endpoint>)>,
+}
+
+/// A server that brings our mail on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Smarthost {
+    /// Its name.
+    pub name: Domain,
+    /// Its port.
+    pub port: u16,
+    /// The name by which we log in, and the file with the password.
+    pub login: Option<(String, PathBuf)>,
 }
 
 /// PEM files.
@@ -54,7 +67,10 @@ impl Settings {
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
         // Editors of other systems put a byte order mark first.
         let (draft, mut faults) = read(text.strip_prefix('\u{feff}').unwrap_or(text))?;
-        let Draft { data, control, host, domains, listen, certificate, key, trust, dns } = draft;
+        let Draft { data, control, host, domains, listen, certificate, key, trust, dns, .. } =
+            draft;
+        let (server, user, password) =
+            (draft.smarthost, draft.smarthost_user, draft.smarthost_password);
         let mut missing = |key: &str, what: &str| {
             let key = format!("`{key}`");
             // One that is there and wrong has been named already.
@@ -83,6 +99,22 @@ impl Settings {
                 None
             }
         };
+        let login = match (user, password) {
+            (Some(user), Some(password)) => Some((user, password)),
+            (None, None) => None,
+            (Some(_), None) => {
+                missing("password_file", " in [smarthost]: the file with the password");
+                None
+            }
+            (None, Some(_)) => {
+                missing("user", " in [smarthost]: the name for that password");
+                None
+            }
+        };
+        if server.is_none() && login.is_some() {
+            missing("server", " in [smarthost]: server = \"smtp.example.net\"");
+        }
+        let smarthost = server.map(|(name, port)| Smarthost { name, port, login });
         match (host, domains) {
             (Some(host), Some(domains)) if faults.is_empty() => Ok(Self {
                 data: data.unwrap_or_else(|| DATA.into()),
@@ -92,6 +124,7 @@ impl Settings {
                 tls,
                 trust,
                 dns,
+                smarthost,
                 listen,
             }),
             _ => Err(faults),
@@ -208,6 +241,12 @@ mod tests {
             ("[dns]\nservers = ['dns.example']", Some(4), &["`servers` must be the addresses"]),
             ("[dns]\nservers = []", Some(4), &["`servers` must be the addresses", "it is []"]),
             ("[dns]\ntrusted = 'yes'", Some(4), &["`trusted` must be true"]),
+            ("[smarthost]\nserver = 'a.example:x'", Some(4), &["`server` must be the server"]),
+            (
+                "[smarthost]\nserver = 'a.example'\nuser = 'ann'",
+                None,
+                &["`password_file` is missing in [smarthost]"],
+            ),
             ("[tls]\nkey = '/k'", None, &["`certificate` is missing in [tls]"]),
             ("[tls]\ncertificate = '/k'", None, &["`key` is missing in [tls]"]),
             (

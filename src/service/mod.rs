@@ -19,5 +19,5 @@ pub use import::{BATCH_MAX, Import, Marks, Outcome, Way};
 pub use leaving::Outbox;
 pub use login::{LoginRefused, Logins};
 pub use receive::Receive;
-pub use relay::{Listed, Queue, Relay};
+pub use relay::{Listed, Queue, Relay, Smarthost};
 pub use signing::{Pace, RotateError, Seen, Signing};

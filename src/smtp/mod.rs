@@ -26,7 +26,7 @@ pub use parameter::MailParameters;
 pub use path::ForwardPath;
 pub use recipient::{Recipient, Wishes};
 pub use reply::{Enhanced, Reply};
-pub use route::{Families, Host, NoMail, Route, draw, route};
+pub use route::{Families, Host, NoMail, Route, draw, host, route};
 pub use server::Server;
 pub use session::{Greeting, Login, Role, Setup};
 pub use transaction::Envelope;

@@ -87,6 +87,12 @@ pub fn route(
     with_addresses(&hosts, answer.authentic, families, known)
 }
 
+/// The addresses of one host, whatever mail its domain takes.
+pub fn host(name: &Name, families: Families, known: &Answers) -> Result<Route, Need> {
+    let only = Mx { preference: 0, exchange: name.clone() };
+    with_addresses(&[only], false, families, known)
+}
+
 fn exchanges(records: &[Record]) -> Vec<Mx> {
     let mx = |record: &Record| match record {
         Record::Mx(mx) => Some(mx.clone()),

@@ -10,14 +10,12 @@ import email.policy
 import json
 import re
 import socket
-import ssl
-import subprocess
 import sys
 import tempfile
 import time
 
 from house import check, finish
-from town import Dns, Home, Server, why_not, within
+from town import Dns, Home, Server, certificate, why_not, within
 
 if reason := why_not():
     print(f"skipped: sending: {reason}")
@@ -36,6 +34,7 @@ many      MX 10 mx1.else
 null      MX 0 .
 nohost    MX 10 gone.nohost
 loop      MX 10 mail.home
+smart     A 127.0.0.9
 lame      NS ns.lame
 ns.lame   A 127.0.0.99
 """
@@ -222,11 +221,7 @@ def offers(home, folder):
 
 
 def tls(home, folder):
-    key, certificate = f"{folder}/key.pem", f"{folder}/certificate.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                    "-subj", "/CN=mx1.else.test", "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    _, context = certificate(folder, "mx1.else.test")
     ends = []
     server = Server("127.0.0.2", offers=["PIPELINING", "8BITMIME", "STARTTLS"], tls=context,
                     script={"TEXT": lambda talk: ends.append(getattr(talk.connection, "version", str)()) or "250 2.0.0 taken"})
@@ -312,6 +307,35 @@ def keys(home, folder, dns):
     check("... and sign once their records are in DNS", within(20, lambda: standing() == ["current", "current", "retired", "retired"]), (standing(), lines))
 
 
+def smarthost(folder, dns):
+    """All mail by a provider, over TLS and with a login."""
+    made, context = certificate(folder, "smart.test")
+    _, wrong = certificate(folder, "other.test")
+    password = f"{folder}/password"
+    with open(password, "w") as file:
+        file.write("right\n")
+    for number, (port, offers) in enumerate(((465, ["PIPELINING", "8BITMIME", "AUTH PLAIN LOGIN"]), (587, ["PIPELINING", "8BITMIME", "STARTTLS", "AUTH LOGIN"]))):
+        settings = f'[smarthost]\nserver = "smart.test:{port}"\nuser = "ann"\npassword_file = "{password}"\n'
+        home = Home(folder, f"cabin{number}.test", f"127.0.0.{10 + number}", dns, settings, trusted=made)
+        login = {"AUTH PLAIN AGFubgByaWdodA==": "235 2.7.0 welcome", "AUTH LOGIN": "334 VXNlcm5hbWU6", "YW5u": "334 UGFzc3dvcmQ6", "cmlnaHQ=": "235 2.7.0 welcome",
+                 "AUTH": "535 5.7.8 no"}
+        server = Server("127.0.0.9", offers=offers, tls=context, port=port, script=dict(login))
+        text = f"From: ann@cabin{number}.test\r\nSubject: x\r\n\r\ny\r\n"
+        home.send(["a@one.test", "b@two.test"], text)
+        check(f"port {port}: all of a message goes by the smarthost at once", taken(server) and len(server.taken[0][1]) == 2, (server.lines, said(home)))
+        check("... signed, and after a login", any("AUTH" in line for line in server.lines) and b"DKIM-Signature" in server.taken[0][2])
+        server.stop()
+        for name, change in (("that refuses our login", {"script": {"AUTH": "535 5.7.8 no"}, "tls": context}), ("with another's certificate", {"script": login, "tls": wrong})):
+            server = Server("127.0.0.9", offers=offers, port=port, **change)
+            home.send(["a@one.test"], text)
+            words = "535" if "login" in name else "prove"
+            check(f"a smarthost {name} gets nothing, and the message stays", within(10, lambda: any(words in text for text in said(home))) and not server.taken, (said(home), server.lines))
+            check("... nor the password", words == "535" or not any("AUTH" in line for line in server.lines))
+            empty(home)
+            server.stop()
+        home.stop()
+
+
 def at_home(home, folder):
     count = len(home.mail("bob"))
     server = Server("127.0.0.2")
@@ -331,6 +355,8 @@ def main():
             print(f"== {part.__name__}", flush=True)
             part(home, folder)
             empty(home)
+        print("== smarthost", flush=True)
+        smarthost(folder, dns)
         print("== keys", flush=True)
         keys(home, folder, dns)
         code = home.stop()

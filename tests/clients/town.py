@@ -87,7 +87,7 @@ class Dns:
 class Home:
     """A Pillarbox that runs by its settings: `ann` and `bob` live there."""
 
-    def __init__(self, folder, domain, address, dns, more=""):
+    def __init__(self, folder, domain, address, dns, more="", trusted=None):
         self.folder = pathlib.Path(folder) / domain
         self.folder.mkdir()
         self.domain, self.address = domain, address
@@ -99,15 +99,19 @@ class Home:
         self.config.write_text(
             f'host = "mail.{domain}"\ndomains = ["{domain}"]\ndata = "{self.data}"\ncontrol = "{self.control}"\n'
             f'[listen]\n{listen}smtp = "{address}:25"\npop3 = []\npop3s = []\n[dns]\nservers = ["127.0.0.1:{dns.port}"]\n{more}')
+        # Authorities that this home trusts.
+        self.environment = {**os.environ, **({"SSL_CERT_FILE": str(trusted)} if trusted else {})}
         self.passwords = {}
         self.start()
         for name in ("ann", "bob"):
             self.run("user", "add", f"{name}@{domain}")
             self.passwords[name] = self.json("device", "add", f"{name}@{domain}", "phone")["password"]
+        # Its keys are made beside what is served already.
+        assert within(20, lambda: len(self.json("dkim", "list", domain)) == 2)
 
     def start(self):
         self.log = open(self.folder / "log", "ab")
-        self.process = subprocess.Popen([PROGRAM, "serve", "--config", self.config], stderr=self.log)
+        self.process = subprocess.Popen([PROGRAM, "serve", "--config", self.config], stderr=self.log, env=self.environment)
         atexit.register(self.process.kill)
         assert within(10, lambda: self.run("status", check=False).returncode == 0), (self.folder / "log").read_text()
 
@@ -141,16 +145,27 @@ class Home:
         return [file for file in sorted(folder.iterdir()) if file.is_file()]
 
 
+def certificate(folder, name):
+    """A key, and a certificate that vouches for itself."""
+    key, made = f"{folder}/{name}.key", f"{folder}/{name}.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-keyout", key, "-out", made], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made, key)
+    return made, context
+
+
 class Server(socketserver.ThreadingTCPServer):
     """Takes mail at port 25 of an address. `script` maps a command's first word to what is said in place of the usual; a
     function gets the whole line and the connection."""
 
     allow_reuse_address = daemon_threads = True
 
-    def __init__(self, address, offers=("PIPELINING", "8BITMIME"), script=None, greeting="220 peer ESMTP", tls=None):
+    def __init__(self, address, offers=("PIPELINING", "8BITMIME"), script=None, greeting="220 peer ESMTP", tls=None, port=25):
         self.offers, self.script, self.greeting, self.tls = list(offers), script or {}, greeting, tls
         self.taken, self.lines, self.connections, self.open = [], [], 0, []
-        super().__init__((address, 25), Talk)
+        self.at_once = port == 465
+        super().__init__((address, port), Talk)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def stop(self):
@@ -184,6 +199,8 @@ class Talk(socketserver.StreamRequestHandler):
         server = self.server
         server.connections += 1
         server.open.append(self.connection)
+        if server.at_once:
+            self.begin_tls()
         self.say(server.greeting)
         sender, recipients = None, []
         while line := self.rfile.readline():
@@ -225,14 +242,17 @@ class Talk(socketserver.StreamRequestHandler):
                         self.keep(sender, recipients, text)
                 case "STARTTLS":
                     self.say("220 2.0.0 go on")
-                    self.connection = server.tls.wrap_socket(self.connection, server_side=True)
-                    server.open.append(self.connection)
-                    self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
+                    self.begin_tls()
                 case "QUIT":
                     self.say("221 2.0.0 bye")
                     return
                 case _:
                     self.say("250 2.0.0 ok")
+
+    def begin_tls(self):
+        self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
+        self.server.open.append(self.connection)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
 
     def data(self, sender, recipients):
         text = b""

@@ -1,16 +1,17 @@
 //! An SMTP client that has messages to hand on; here the text's `S` lines are given and its `C` lines must come. Words:
 //! `given job ann@example.org -> bob@else.example carol@else.example` (each is a message), `given lmtp`, `given tls must`,
-//! `given tls never`, `given 8-bit`, `given size 2000`, `given wishes`, `given demands smtputf8`; `-- report taken 550 lost`
+//! `given tls never`, `given login`, `given 8-bit`, `given size 2000`, `given wishes`, `given demands smtputf8`; `-- report taken 550 lost`
 //! is what became of the recipients of the message that came first of those not looked at yet, `-- failed Silent` why the
 //! session came to nothing, `-- stop` the shutdown.
 
 use super::wire::Protocol;
+use pillarbox::base::Secret;
 use pillarbox::mail::{
     Address, Body, Demands, Domain, EnvelopeId, Letters, Notify, OriginalRecipient, Ret,
 };
 use pillarbox::smtp::client::{
-    Answer, Ask, Client, ClientProtocol, Job, JobRecipient, News, Outcome, Report, Setup, TlsUse,
-    Waits,
+    Answer, Ask, Client, ClientProtocol, Job, JobRecipient, Login, News, Outcome, Report, Setup,
+    TlsUse, Waits,
 };
 use std::collections::VecDeque;
 use std::io::Write;
@@ -37,6 +38,7 @@ impl World {
             host: Domain::parse("mail.example.org").unwrap(),
             protocol: ClientProtocol::Smtp,
             tls: TlsUse::IfOffered,
+            login: None,
             waits: Waits::default(),
         };
         let (mut text, mut demands) =
@@ -46,6 +48,10 @@ impl World {
             match (word.as_str(), word.split_once(' ')) {
                 ("lmtp", _) => setup.protocol = ClientProtocol::Lmtp,
                 ("tls must", _) => setup.tls = TlsUse::Must,
+                ("login", _) => {
+                    let (user, password) = ("ann".into(), Secret::new("right".into()));
+                    setup.login = Some(Login { user, password });
+                }
                 ("tls never", _) => setup.tls = TlsUse::Never,
                 ("8-bit", _) => demands.body = Body::EightBitMime,
                 ("wishes", _) => wishes = true,

@@ -13,6 +13,8 @@ pub struct Agenda {
     messages: BTreeMap<MessageId, Entry>,
     due: BTreeSet<(Timestamp, MessageId)>,
     ready: HashMap<Domain, VecDeque<Errand>>,
+    /// All goes by this one.
+    via: Option<Domain>,
 }
 
 #[derive(Debug)]
@@ -46,6 +48,11 @@ pub struct Listed {
 const RECIPIENTS_MAX: usize = 100;
 
 impl Agenda {
+    /// Nothing is due. Each recipient's mail goes to its domain, or all of it by `via`.
+    pub fn new(via: Option<Domain>) -> Self {
+        Self { via, ..Self::default() }
+    }
+
     /// A message has come, or was found at the start.
     pub fn enter(&mut self, queued: Queued) {
         let id = queued.id.clone();
@@ -87,7 +94,8 @@ impl Agenda {
             for place in queued.open_recipients() {
                 let Some(recipient) = queued.envelope.recipients.get(place) else { continue };
                 if next_try(&queued.envelope, queued.tried(place)) <= now {
-                    groups.entry(recipient.address.domain().clone()).or_default().push(place);
+                    let to = self.via.as_ref().unwrap_or_else(|| recipient.address.domain());
+                    groups.entry(to.clone()).or_default().push(place);
                 }
             }
             for (domain, places) in groups {

@@ -4,6 +4,8 @@
 use super::agenda::Errand;
 use super::fate::Finding;
 use super::queue::Queue;
+use super::way::Proof;
+use crate::base::Quoted;
 use crate::mail::Domain;
 use crate::smtp::Enhanced;
 use crate::smtp::client::{Answer, Ask, Failure, Job, JobRecipient, Outcome, Report};
@@ -21,6 +23,7 @@ pub struct Errands<'a> {
     domain: &'a Domain,
     /// As history and notices name it.
     host: &'a str,
+    proof: Proof,
     current: Option<(Errand, Queued)>,
     /// Messages that were answered.
     pub served: usize,
@@ -30,14 +33,20 @@ pub struct Errands<'a> {
 
 impl<'a> Errands<'a> {
     /// Of a session that begins.
-    pub const fn new(queue: &'a Queue, domain: &'a Domain, host: &'a str) -> Self {
-        Self { queue, domain, host, current: None, served: 0, failure: None }
+    pub const fn new(queue: &'a Queue, domain: &'a Domain, host: &'a str, proof: Proof) -> Self {
+        Self { queue, domain, host, proof, current: None, served: 0, failure: None }
     }
 
     /// Decides what the session asks.
     pub async fn answer(&mut self, ask: Ask) -> Answer {
         match ask {
-            Ask::Judge(_) => Answer::Go,
+            Ask::Judge(facts) => match self.proof.lacks(&facts) {
+                None => Answer::Go,
+                Some(why) => {
+                    log::warn!("host={} not trusted: {}", self.host, Quoted(why.as_bytes()));
+                    Answer::Stop
+                }
+            },
             Ask::Next(report) => {
                 if let (Some((errand, queued)), Some(report)) = (self.current.take(), report) {
                     self.served += 1;

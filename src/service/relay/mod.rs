@@ -9,9 +9,11 @@ mod queue;
 mod settle;
 mod visit;
 mod visits;
+mod way;
 
 pub use agenda::Listed;
 pub use fate::{Finding, Kind};
 pub use notice::Notice;
 pub use queue::Queue;
 pub use visit::Relay;
+pub use way::Smarthost;

@@ -24,9 +24,15 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// As it was found.
-    pub fn new(opened: Opened, store: Arc<Store>, registry: Arc<Registry>, host: Domain) -> Self {
-        let mut agenda = Agenda::default();
+    /// As it was found. All leaves by `via`, if there is one.
+    pub fn new(
+        opened: Opened,
+        store: Arc<Store>,
+        registry: Arc<Registry>,
+        host: Domain,
+        via: Option<Domain>,
+    ) -> Self {
+        let mut agenda = Agenda::new(via);
         opened.queued.into_iter().for_each(|queued| agenda.enter(queued));
         let (wake, woken) = bounded(1);
         Self {

@@ -4,11 +4,13 @@
 use super::errand::Errands;
 use super::fate::Finding;
 use super::queue::Queue;
+use super::way::{Smarthost, TlsStart, Way};
+use crate::base::Machine;
 use crate::dns::Name;
 use crate::mail::Domain;
 use crate::net::{self, Connector, DriveError, End, Resolver};
 use crate::smtp::client::{Client, ClientProtocol, News, Setup, TlsUse, Waits};
-use crate::smtp::{Enhanced, Families, Host, Route, draw, route};
+use crate::smtp::{Enhanced, Families, Host, Route, draw, host, route};
 use openssl::rand::rand_bytes;
 use smol::LocalExecutor;
 use smol::channel::{Receiver, Sender, bounded};
@@ -24,7 +26,6 @@ const VISITS_MAX: usize = 50;
 const VISITS_EACH_MAX: usize = 10;
 /// Without anything due, the queue is looked at now and then all the same: clocks are set.
 const LOOK_AGAIN: Duration = Duration::from_mins(10);
-const SMTP_PORT: u16 = 25;
 
 /// Brings the queue to its destinations.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub struct Relay {
     queue: Arc<Queue>,
     resolver: Resolver,
     connector: Connector,
+    smarthost: Option<Smarthost>,
     tellers: Mutex<Vec<Sender<News>>>,
 }
 
@@ -54,9 +56,14 @@ enum Tried {
 }
 
 impl Relay {
-    /// For this queue.
-    pub fn new(queue: Queue, resolver: Resolver, connector: Connector) -> Self {
-        Self { queue: Arc::new(queue), resolver, connector, tellers: Mutex::default() }
+    /// For this queue; all leaves by the smarthost, if there is one.
+    pub fn new(
+        queue: Queue,
+        resolver: Resolver,
+        connector: Connector,
+        smarthost: Option<Smarthost>,
+    ) -> Self {
+        Self { queue: Arc::new(queue), resolver, connector, smarthost, tellers: Mutex::default() }
     }
 
     /// What knows names.
@@ -171,6 +178,18 @@ impl Relay {
     }
 
     async fn find(&self, domain: &Domain) -> Result<Vec<Host>, Finding> {
+        if self.smarthost.is_some() {
+            let name = Name::parse(domain.as_str()).ok_or_else(|| malformed(domain))?;
+            let rule = |known: &_| host(&name, Families::Four, known);
+            return match self.resolver.decide(rule).await {
+                Route::Hosts(hosts) => Ok(hosts),
+                // A slip in the settings is no reason to give a message up.
+                Route::NoMail(_) | Route::Later(_) => {
+                    let said = format!("DNS does not say where the smarthost {domain} is");
+                    Err(Finding::later(Enhanced(4, 4, 3), said))
+                }
+            };
+        }
         if let Some(address) = literal(domain) {
             let name = Name::parse("literal").ok_or_else(|| malformed(domain))?;
             let addresses = vec![address];
@@ -199,11 +218,16 @@ impl Relay {
 
     /// A session with one address; once more without TLS where its handshake failed and nothing demands it.
     async fn converse(&self, domain: &Domain, host: &Host, address: IpAddr, label: &str) -> Ended {
-        let ended = self.session(domain, host, address, label, TlsUse::IfOffered).await;
-        match ended {
+        if let Some(smarthost) = &self.smarthost {
+            let ended = self.session(domain, host, address, label, Way::by(smarthost)).await;
+            return ended.unwrap_or_else(|error| broken(&error));
+        }
+        let way = Way::straight(TlsUse::IfOffered);
+        match self.session(domain, host, address, label, way).await {
             Err(DriveError::Tls(error)) => {
                 log::warn!("host={label} TLS failed ({error}), tried in clear");
-                let again = self.session(domain, host, address, label, TlsUse::Never).await;
+                let way = Way::straight(TlsUse::Never);
+                let again = self.session(domain, host, address, label, way).await;
                 again.unwrap_or_else(|error| broken(&error))
             }
             ended => ended.unwrap_or_else(|error| broken(&error)),
@@ -216,9 +240,9 @@ impl Relay {
         host: &Host,
         address: IpAddr,
         label: &str,
-        tls: TlsUse,
+        way: Way,
     ) -> Result<Ended, DriveError> {
-        let stream = match net::connect(SocketAddr::new(address, SMTP_PORT)).await {
+        let mut stream = match net::connect(SocketAddr::new(address, way.port)).await {
             Ok(stream) => stream,
             Err(error) => {
                 let said = format!("no connection: {error}");
@@ -228,14 +252,21 @@ impl Relay {
         let setup = Setup {
             host: self.queue.host.clone(),
             protocol: ClientProtocol::Smtp,
-            tls,
+            tls: way.tls,
+            login: way.login,
             waits: Waits::default(),
         };
         let news = self.enter();
-        let mut errands = Errands::new(&self.queue, domain, label);
+        let mut errands = Errands::new(&self.queue, domain, label, way.proof);
         let end = End::Client(&self.connector, host.name.as_str());
+        let mut client = Client::new(setup);
+        if way.start == TlsStart::AtOnce {
+            let (secured, facts) = net::secure(stream, end).await?;
+            stream = secured;
+            client.secured(facts);
+        }
         let answer = async |ask| errands.answer(ask).await;
-        let driven = net::drive(Client::new(setup), stream, end, &news, answer).await;
+        let driven = net::drive(client, stream, end, &news, answer).await;
         if let Err(error) = &driven {
             errands.broke(&error.to_string()).await;
         }

@@ -7,6 +7,7 @@ use super::body::Dots;
 use super::heard::{Heard, Hearing, Listener};
 use super::hello::{Offered, SizeOffer};
 use super::job::{Job, Lack, Outcome, Report};
+use super::login::Exchange;
 use super::standing::{ClientProtocol, Setup, TlsUse};
 use crate::base::{Input, Machine, Output, Step, Timestamp, TlsFacts};
 use crate::mail::{Body, Letters, TlsDemand};
@@ -33,6 +34,8 @@ pub struct Client {
     planned: VecDeque<(Due, Vec<u8>)>,
     out: Vec<u8>,
     job: Option<Work>,
+    /// Of a login that is under way.
+    exchange: Option<Exchange>,
     /// A transaction may be open that the next MAIL would be refused for.
     stale: bool,
     deadline: Option<Timestamp>,
@@ -71,6 +74,7 @@ enum Due {
     Ehlo,
     Helo,
     StartTls,
+    Login,
     Reset,
     Mail,
     /// The recipient's place.
@@ -119,6 +123,7 @@ impl Client {
             planned: VecDeque::new(),
             out: Vec::new(),
             job: None,
+            exchange: None,
             stale: false,
             deadline: None,
         }
@@ -137,7 +142,13 @@ impl Client {
             let stops = |due: &Due| {
                 matches!(
                     due,
-                    Due::Data | Due::StartTls | Due::Ehlo | Due::Helo | Due::Text(_) | Due::Quit
+                    Due::Data
+                        | Due::StartTls
+                        | Due::Login
+                        | Due::Ehlo
+                        | Due::Helo
+                        | Due::Text(_)
+                        | Due::Quit
                 )
             };
             if self.due.back().is_some_and(stops) {
@@ -159,6 +170,7 @@ impl Client {
             | Due::Ehlo
             | Due::Helo
             | Due::StartTls
+            | Due::Login
             | Due::Reset
             | Due::Mail
             | Due::Recipient(_) => waits.command,
@@ -200,7 +212,8 @@ impl Client {
                 self.state = State::Handshake;
             }
             Due::StartTls if self.setup.tls == TlsUse::Must => self.fail(Failure::StartTls(heard)),
-            Due::StartTls => self.state = State::Idle,
+            Due::StartTls => self.enter(),
+            Due::Login => self.heard_login(heard),
             Due::Reset => {}
             Due::Mail => self.heard_mail(heard),
             Due::Recipient(place) => self.heard_recipient(place, heard),
@@ -213,13 +226,44 @@ impl Client {
     /// EHLO or HELO was answered.
     fn greeted(&mut self) {
         if self.tls.is_some() || self.setup.tls == TlsUse::Never {
-            self.state = State::Idle;
+            self.enter();
         } else if self.offered.start_tls {
             self.plan(Due::StartTls, "STARTTLS");
         } else if self.setup.tls == TlsUse::Must {
             self.fail(Failure::NoTls);
         } else {
+            self.enter();
+        }
+    }
+
+    /// The session stands; a login comes before all else.
+    fn enter(&mut self) {
+        let Some(login) = &self.setup.login else {
             self.state = State::Idle;
+            return;
+        };
+        match login.begin(&self.offered.auth) {
+            Some((line, exchange)) => {
+                self.exchange = Some(exchange);
+                self.plan(Due::Login, line);
+            }
+            None => self.fail(Failure::NoLogin),
+        }
+    }
+
+    fn heard_login(&mut self, heard: Heard) {
+        if heard.is_yes() {
+            self.state = State::Idle;
+            return;
+        }
+        let next = self.exchange.take().filter(|_| heard.code == 334);
+        let said = self.setup.login.as_ref().zip(next).and_then(|(login, next)| login.answer(next));
+        match said {
+            Some((line, exchange)) => {
+                self.exchange = Some(exchange);
+                self.plan(Due::Login, line);
+            }
+            None => self.fail(Failure::Login(heard)),
         }
     }
 

@@ -6,11 +6,13 @@ mod body;
 mod heard;
 mod hello;
 mod job;
+mod login;
 mod machine;
 mod standing;
 
 pub use ask::{Answer, Ask, Failure, News};
 pub use heard::Heard;
 pub use job::{Job, JobRecipient, Lack, Outcome, Report};
+pub use login::Login;
 pub use machine::Client;
 pub use standing::{ClientProtocol, Setup, TlsUse, Waits};

@@ -1,5 +1,6 @@
 //! How a client session is set up, and what it costs in time.
 
+use super::login::Login;
 use crate::mail::Domain;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ pub struct Setup {
     pub protocol: ClientProtocol,
     /// Whether STARTTLS is used.
     pub tls: TlsUse,
+    /// Who we are there; `None`: nobody logs in.
+    pub login: Option<Login>,
     /// How long the server may take.
     pub waits: Waits,
 }
