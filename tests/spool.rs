@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use pillarbox::base::Timestamp;
-use pillarbox::mail::{Address, Body, Demands, Notify};
+use pillarbox::mail::{Address, Body};
 use pillarbox::spool::{Envelope, Hold, Opened, Queued, Recipient, Spool, SpoolError, State, Try};
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -37,22 +37,10 @@ impl Drop for Folder {
 }
 
 fn envelope(recipients: &[&str]) -> Envelope {
-    let recipient = |text: &&str| Recipient {
-        address: Address::parse(text.as_bytes()).unwrap(),
-        notify: Notify::Unsaid,
-        original: None,
-        state: State::Waiting,
-    };
-    Envelope {
-        arrived: Timestamp::from_seconds(1_700_000_000),
-        hold_until: None,
-        reverse_path: Address::parse(b"ann@example.org").ok(),
-        account: None,
-        demands: Demands::default(),
-        ret: None,
-        envelope_id: None,
-        recipients: recipients.iter().map(recipient).collect(),
-    }
+    let recipient = |text: &&str| Recipient::new(Address::parse(text.as_bytes()).unwrap());
+    let (arrived, from) =
+        (Timestamp::from_seconds(1_700_000_000), Address::parse(b"ann@example.org"));
+    Envelope::new(arrived, from.ok(), recipients.iter().map(recipient).collect())
 }
 
 fn queue(spool: &Arc<Spool>, recipients: &[&str], text: &[u8], fields: &[u8]) -> Queued {

@@ -3,6 +3,7 @@
 //! comes later. Nothing here knows a socket, a clock or a file system.
 
 mod cursor;
+mod dots;
 mod ids;
 mod input;
 mod line_safety;
@@ -13,6 +14,7 @@ mod ticket;
 mod timestamp;
 
 pub use cursor::Cursor;
+pub use dots::Dots;
 pub use ids::AccountId;
 pub use input::{Input, Line};
 pub use line_safety::{ClearText, StartTls};

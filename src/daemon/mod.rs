@@ -3,7 +3,9 @@
 
 mod certificate;
 mod chores;
+mod connection;
 mod control;
+mod house;
 mod inherited;
 mod lock;
 mod port;
@@ -22,10 +24,11 @@ pub use control::{
     Quota, REQUEST_LEN_MAX, Request, Revoked, Said, Status, Transfer, User, UserAdded, UserRemoved,
     Zone, ZoneRecord,
 };
+pub use house::Plan;
 pub use inherited::InheritedError;
 pub use lock::{Lock, LockError};
 pub use port::Port;
-pub use ports::{Plan, serve};
+pub use ports::serve;
 pub use running::{Running, StartError};
 pub use socket_file::SocketError;
 pub use trial::{Trial, TrialAccount, TrialError};

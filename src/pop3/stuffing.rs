@@ -1,10 +1,12 @@
 //! A message as a multi-line answer (RFC 1939 §3): lines that begin with a dot get another, the last line ends, and a line
 //! with one dot follows. TOP sends the header and some lines of the body.
 
+use crate::base::Dots;
+
 /// A message that is being sent.
 #[derive(Debug)]
 pub struct Stuffing {
-    place: Place,
+    dots: Dots,
     /// Lines of the body that may still be sent, for TOP; all, for RETR.
     lines_left: Option<u64>,
     part: Part,
@@ -16,14 +18,6 @@ pub struct Stuffing {
 enum Life {
     Fresh,
     Begun,
-}
-
-/// Where in a line the next byte stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Start,
-    Within,
-    AfterCr,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +32,8 @@ enum Part {
 
 impl Stuffing {
     /// All of a message, or its header and so many lines.
-    pub const fn new(lines: Option<u64>) -> Self {
-        Self { place: Place::Start, lines_left: lines, part: Part::EmptyLine, life: Life::Fresh }
+    pub fn new(lines: Option<u64>) -> Self {
+        Self { dots: Dots::default(), lines_left: lines, part: Part::EmptyLine, life: Life::Fresh }
     }
 
     /// Has nothing been pushed yet?
@@ -56,7 +50,7 @@ impl Stuffing {
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         self.life = Life::Begun;
         if self.lines_left.is_none() {
-            self.push_all(piece, out);
+            self.dots.push(piece, out);
             return;
         }
         for &byte in piece {
@@ -64,7 +58,7 @@ impl Stuffing {
                 self.part = Part::Enough;
                 return;
             }
-            self.push_all(&[byte], out);
+            self.dots.push(&[byte], out);
             match (self.part, byte) {
                 (Part::EmptyLine, b'\n') => self.part = Part::Body,
                 (Part::EmptyLine, b'\r') => {}
@@ -80,30 +74,12 @@ impl Stuffing {
     }
 
     fn is_through(&self) -> bool {
-        self.part == Part::Body && self.place == Place::Start && self.lines_left == Some(0)
-    }
-
-    fn push_all(&mut self, piece: &[u8], out: &mut Vec<u8>) {
-        for line in piece.split_inclusive(|&b| b == b'\n') {
-            if self.place == Place::Start && line.first() == Some(&b'.') {
-                out.push(b'.');
-            }
-            out.extend_from_slice(line);
-            self.place = match line {
-                [.., b'\n'] => Place::Start,
-                [.., b'\r'] => Place::AfterCr,
-                _ => Place::Within,
-            };
-        }
+        self.part == Part::Body && self.dots.is_at_line_start() && self.lines_left == Some(0)
     }
 
     /// The end of the answer.
     pub fn finish(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(match self.place {
-            Place::Start => b".\r\n",
-            Place::Within => b"\r\n.\r\n",
-            Place::AfterCr => b"\n.\r\n",
-        });
+        self.dots.finish(out);
     }
 }
 

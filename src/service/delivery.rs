@@ -4,6 +4,7 @@
 use super::fresh_id::fresh_id;
 use super::leaving::{Leaving, Outbox};
 use super::relay::{Finding, Kind, Notice};
+use super::replies::{failed, not_queued, not_stored, stopped};
 use crate::base::{AccountId, Timestamp};
 use crate::mail::header::Fields;
 use crate::mail::trace::{Received, delivered_to, return_path};
@@ -11,7 +12,7 @@ use crate::mail::{Action, Address, Body, Date, Domain, LineEnds, Original, submi
 use crate::maildir::Flags;
 use crate::registry::RegistryError;
 use crate::smtp::{Enhanced, Envelope, Reply, Role, Wishes};
-use crate::spool::{self, SpoolError, State};
+use crate::spool::{self, SpoolError};
 use crate::store::{Cause, Incoming, Placement, Store, StoreError, Target};
 
 /// A message under way.
@@ -276,20 +277,18 @@ impl Message {
     /// The envelope as the queue and notices have it, for some of its recipients.
     fn envelope_to(&self, recipients: &[(Address, Wishes)]) -> spool::Envelope {
         let recipient = |(address, wishes): &(Address, Wishes)| spool::Recipient {
-            address: address.clone(),
             notify: wishes.notify,
             original: wishes.original.clone(),
-            state: State::Waiting,
+            ..spool::Recipient::new(address.clone())
         };
+        let recipients = recipients.iter().map(recipient).collect();
+        let parameters = &self.envelope.parameters;
         spool::Envelope {
-            arrived: self.began,
-            hold_until: None,
-            reverse_path: self.envelope.reverse_path.clone(),
             account: self.envelope.login.as_ref().map(|login| login.account),
-            demands: self.envelope.parameters.demands,
-            ret: self.envelope.parameters.ret,
-            envelope_id: self.envelope.parameters.envelope_id.clone(),
-            recipients: recipients.iter().map(recipient).collect(),
+            demands: parameters.demands,
+            ret: parameters.ret,
+            envelope_id: parameters.envelope_id.clone(),
+            ..spool::Envelope::new(self.began, self.envelope.reverse_path.clone(), recipients)
         }
     }
 
@@ -364,52 +363,4 @@ impl Message {
 /// The message's own EMAILID stands in its Received field, so that a log line and a message find each other.
 fn incoming_id(incoming: &Incoming) -> String {
     format!("x{}", incoming.email_id().hex())
-}
-
-/// The registry has a fault.
-pub fn failed(error: &RegistryError) -> Reply {
-    log::error!("service=receive {error}");
-    fault()
-}
-
-/// We have a fault.
-pub fn fault() -> Reply {
-    Reply::new(451, Enhanced(4, 3, 0), "We have a fault here; try later")
-}
-
-/// The store did not take it.
-pub fn not_stored(error: &StoreError) -> Reply {
-    // No fault: the server stops, or the account has just been removed.
-    if matches!(error, StoreError::Closed) {
-        return stopped();
-    }
-    match error {
-        StoreError::OverQuota => {
-            return Reply::new(452, Enhanced(4, 2, 2), "The mailbox is full; try later");
-        }
-        StoreError::NoSpace => {
-            log::error!("service=receive refused: the disk is full, or nearly");
-            return Reply::new(452, Enhanced(4, 3, 1), "The disk is full, or nearly; try later");
-        }
-        _ => log::error!("service=receive not stored: {error}"),
-    }
-    Reply::new(451, Enhanced(4, 3, 0), "The message cannot be kept now; try later")
-}
-
-/// The queue did not take it.
-fn not_queued(error: &SpoolError) -> Reply {
-    log::error!("service=submit {error}");
-    match error {
-        SpoolError::NoSpace => {
-            Reply::new(452, Enhanced(4, 3, 1), "The disk is full, or nearly; try later")
-        }
-        SpoolError::Io(..) | SpoolError::Gone => {
-            Reply::new(451, Enhanced(4, 3, 0), "The message cannot be kept now; try later")
-        }
-    }
-}
-
-/// The server stops.
-pub fn stopped() -> Reply {
-    Reply::new(421, Enhanced(4, 3, 2), "The server is stopping; try again in a minute")
 }

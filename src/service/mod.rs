@@ -11,6 +11,7 @@ mod login;
 mod owners;
 mod receive;
 mod relay;
+mod replies;
 mod signing;
 
 pub use access::Access;

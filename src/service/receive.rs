@@ -1,10 +1,11 @@
 //! A message arrives by SMTP: who may send it, for whom it is, and that it is safe on the disk before the peer is told so.
 //! Every role ends here: other servers' mail, our own people's mail to people here, and what a server before us hands on.
 
-use super::delivery::{Message, failed, fault, not_stored, stopped};
+use super::delivery::Message;
 use super::leaving::Outbox;
 use super::login::{LoginRefused, Logins};
 use super::owners::{Owner, owner};
+use super::replies::{failed, fault, not_stored, stopped};
 use crate::base::AccountId;
 use crate::mail::{Address, Domain};
 use crate::net;

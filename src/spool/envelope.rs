@@ -80,7 +80,32 @@ impl State {
 /// Before a recipient's state.
 const TO: &str = "to ";
 
+impl Recipient {
+    /// To be tried, with no wishes.
+    pub const fn new(address: Address) -> Self {
+        Self { address, notify: Notify::Unsaid, original: None, state: State::Waiting }
+    }
+}
+
 impl Envelope {
+    /// What has no wishes and demands nothing.
+    pub fn new(
+        arrived: Timestamp,
+        reverse_path: Option<Address>,
+        recipients: Vec<Recipient>,
+    ) -> Self {
+        Self {
+            arrived,
+            hold_until: None,
+            reverse_path,
+            account: None,
+            demands: Demands::default(),
+            ret: None,
+            envelope_id: None,
+            recipients,
+        }
+    }
+
     /// The lines, and at which byte of them each recipient's state stands.
     pub(super) fn text(&self) -> (String, Vec<u64>) {
         let mut text = String::new();
@@ -132,16 +157,7 @@ impl Envelope {
 
     /// Reads the lines. `None` if they are not as we write them.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut envelope = Self {
-            arrived: Timestamp::default(),
-            hold_until: None,
-            reverse_path: None,
-            account: None,
-            demands: Demands::default(),
-            ret: None,
-            envelope_id: None,
-            recipients: Vec::new(),
-        };
+        let mut envelope = Self::new(Timestamp::default(), None, Vec::new());
         let micros = |value: &str| value.parse().ok().map(Timestamp::from_micros);
         for line in text.strip_suffix('\n')?.split('\n') {
             let (name, value) = line.split_once(' ')?;
@@ -211,23 +227,10 @@ mod tests {
         Address, Body, Demands, EnvelopeId, Letters, Notify, OriginalRecipient, Ret, TlsDemand,
     };
 
-    pub fn envelope(recipients: &[&str]) -> Envelope {
-        let recipient = |text: &&str| Recipient {
-            address: Address::parse(text.as_bytes()).unwrap(),
-            notify: Notify::Unsaid,
-            original: None,
-            state: State::Waiting,
-        };
-        Envelope {
-            arrived: Timestamp::from_seconds(1_700_000_000),
-            hold_until: None,
-            reverse_path: None,
-            account: None,
-            demands: Demands::default(),
-            ret: None,
-            envelope_id: None,
-            recipients: recipients.iter().map(recipient).collect(),
-        }
+    fn envelope(recipients: &[&str]) -> Envelope {
+        let recipient = |text: &&str| Recipient::new(Address::parse(text.as_bytes()).unwrap());
+        let arrived = Timestamp::from_seconds(1_700_000_000);
+        Envelope::new(arrived, None, recipients.iter().map(recipient).collect())
     }
 
     #[test]

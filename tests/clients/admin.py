@@ -21,37 +21,12 @@ import tempfile
 import threading
 import time
 
+from house import check, finish, free_ports, within
+
 PROGRAM = os.path.abspath(sys.argv[1])
 CLEAR = ssl._create_unverified_context()
 PORTS = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"]
 PASSWORD = re.compile(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}")
-passed = failed = 0
-
-
-def check(name, holds, seen=""):
-    global passed, failed
-    print(("ok    " if holds else "WRONG ") + name + ("" if holds else f": {seen}"), flush=True)
-    if holds:
-        passed += 1
-    else:
-        failed += 1
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-def within(seconds, holds):
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        if holds():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 class Box:
@@ -457,8 +432,7 @@ def main():
         check("the log has no password and no fault of ours", not PASSWORD.search(log) and "ERROR" not in log, [line for line in log.splitlines() if PASSWORD.search(line) or "ERROR" in line])
         if box.process.poll() is None:
             box.process.kill()
-    print(f"test result: {'ok' if failed == 0 else 'FAILED'}. {passed} passed; {failed} failed; 0 ignored;")
-    sys.exit(failed != 0)
+    finish()
 
 
 main()

@@ -96,13 +96,17 @@ def by_id(messages):
     return {message_id: flags for message_id, flags in messages.values()}
 
 
-def eventually(holds, seconds=10):
+def within(seconds, holds):
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
         if holds():
             return True
-        time.sleep(0.1)
+        time.sleep(0.02)
     return False
+
+
+def eventually(holds, seconds=10):
+    return within(seconds, holds)
 
 
 def certificate(box):

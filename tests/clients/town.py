@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 
-from house import free_ports
+from house import free_ports, within
 
 PROGRAM = os.path.abspath(sys.argv[1])
 CLEAR = ssl._create_unverified_context()
@@ -32,15 +32,6 @@ def why_not():
     except OSError as error:
         return f"port 25 of 127.0.0.2 cannot be had ({error})"
     return None
-
-
-def within(seconds, holds):
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        if holds():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 class Dns:

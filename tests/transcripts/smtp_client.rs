@@ -124,7 +124,7 @@ impl Protocol for World {
         let mut state = self.state.lock().unwrap();
         match ask {
             Ask::Judge(_) => Answer::Go,
-            Ask::Next(report) => {
+            Ask::Next(report, _) => {
                 state.reports.extend(report.as_ref().map(told));
                 match state.jobs.pop_front() {
                     Some(job) => Answer::Send(Box::new(job)),

@@ -2,6 +2,7 @@
 //! one a connection; only the server's own user and root are listened to. An import and an export go on after the answer.
 
 mod admin;
+mod devices;
 mod dns;
 mod exporting;
 mod follow_up;

@@ -56,7 +56,9 @@ impl Admin {
             }
         };
         for id in &ids {
-            queue.spool().set_hold(id, Hold::No)?;
+            if queue.lock().get(id).is_some_and(|found| found.queued.hold == Hold::ByHand) {
+                queue.spool().set_hold(id, Hold::No)?;
+            }
             let mut agenda = queue.lock();
             agenda.set_hold(id, Hold::No);
             agenda.hurry(id);

@@ -120,11 +120,11 @@ impl Agenda {
         self.ready.get(domain).map_or(0, VecDeque::len)
     }
 
-    /// The next errand to a destination, with its message.
-    pub fn take(&mut self, domain: &Domain) -> Option<(Errand, Queued)> {
+    /// The next errand to a destination, with its message. For at most so many recipients: the rest stays as another.
+    pub fn take(&mut self, domain: &Domain, most: usize) -> Option<(Errand, Queued)> {
         loop {
             let ready = self.ready.get_mut(domain)?;
-            let Some(errand) = ready.pop_front() else {
+            let Some(mut errand) = ready.pop_front() else {
                 self.ready.remove(domain);
                 return None;
             };
@@ -133,6 +133,11 @@ impl Agenda {
             if entry.queued.hold == Hold::ByHand {
                 self.done(&errand.id);
                 continue;
+            }
+            if errand.places.len() > most.max(1) {
+                let places = errand.places.split_off(most.max(1));
+                entry.errands += 1;
+                ready.push_front(Errand { id: errand.id.clone(), places });
             }
             return Some((errand, entry.queued.clone()));
         }
@@ -202,5 +207,84 @@ impl Agenda {
             self.due.remove(&(next, id.clone()));
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Agenda, Hold};
+    use crate::base::Timestamp;
+    use crate::mail::{Address, Domain};
+    use crate::spool::{Envelope, Queued, Recipient, Spool, State, Try};
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+    /// A message in a queue of its own.
+    fn queued(name: &str, to: &[String]) -> (PathBuf, Queued) {
+        let path =
+            std::env::temp_dir().join(format!("pillarbox-agenda-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        let recipient = |text: &String| Recipient::new(Address::parse(text.as_bytes()).unwrap());
+        let envelope = Envelope::new(NOW, None, to.iter().map(recipient).collect());
+        let draft = Spool::open(&path).unwrap().spool.begin(envelope).unwrap();
+        (path, draft.finish(b"").unwrap())
+    }
+
+    fn domain(text: &str) -> Domain {
+        Domain::parse(text).unwrap()
+    }
+
+    #[test]
+    fn recipients_go_by_destination_and_by_the_hundred_and_as_many_as_the_server_takes() {
+        let mut to: Vec<String> = (0..250).map(|n| format!("u{n}@else.example")).collect();
+        to.push("x@other.example".into());
+        let (path, queued) = queued("hundred", &to);
+        let (mut agenda, id) = (Agenda::default(), queued.id.clone());
+        agenda.enter(queued.clone());
+        assert_eq!(agenda.wake(NOW), None);
+        let (there, other) = (domain("else.example"), domain("other.example"));
+        assert_eq!((agenda.waiting(&there), agenda.waiting(&other)), (3, 1));
+        let mut sizes = Vec::new();
+        while let Some((errand, _)) = agenda.take(&there, 60) {
+            sizes.push(errand.places.len());
+        }
+        assert_eq!(sizes, [60, 40, 60, 40, 50]);
+        assert_eq!(agenda.take(&other, 60).unwrap().0.places, [250]);
+        // It is due again when the last of its six errands has ended, and not before.
+        for ended in 1..=6 {
+            assert_eq!(agenda.get(&id).unwrap().next, None, "{ended}");
+            agenda.done(&id);
+        }
+        assert_eq!(agenda.get(&id).unwrap().next, Some(NOW));
+        let mut by_one = Agenda::new(Some(domain("smart.example")));
+        by_one.enter(queued);
+        by_one.wake(NOW);
+        assert_eq!((by_one.waiting(&domain("smart.example")), by_one.waiting(&there)), (3, 0));
+        std::fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn what_was_tried_waits_and_what_is_held_or_dropped_is_not_tried() {
+        let (path, queued) = queued("held", &["a@else.example".into()]);
+        let (mut agenda, id, there) =
+            (Agenda::default(), queued.id.clone(), domain("else.example"));
+        agenda.enter(queued);
+        agenda.wake(NOW);
+        agenda.take(&there, 1).unwrap();
+        let tried = Try { at: NOW, recipients: vec![0], host: None, result: "later".into() };
+        agenda.note(&id, &tried, &[(0, State::Delayed)]).unwrap();
+        agenda.done(&id);
+        let next = NOW + Duration::from_mins(5);
+        assert_eq!(agenda.wake(NOW), Some(next));
+        assert!(agenda.set_hold(&id, Hold::ByHand));
+        assert_eq!((agenda.wake(next), agenda.waiting(&there)), (None, 0));
+        assert!(agenda.set_hold(&id, Hold::No) && agenda.hurry(&id));
+        agenda.wake(NOW);
+        assert_eq!(agenda.waiting(&there), 1);
+        assert!(agenda.drop_message(&id) && !agenda.drop_message(&id));
+        assert!(agenda.take(&there, 1).is_none());
+        std::fs::remove_dir_all(path).unwrap();
     }
 }

@@ -47,13 +47,13 @@ impl<'a> Errands<'a> {
                     Answer::Stop
                 }
             },
-            Ask::Next(report) => {
+            Ask::Next(report, recipients_max) => {
                 if let (Some((errand, queued)), Some(report)) = (self.current.take(), report) {
                     self.served += 1;
                     let findings = findings(report, None);
                     self.queue.settle(errand, queued, findings, Some(self.host)).await;
                 }
-                self.next().await
+                self.next(recipients_max.unwrap_or(usize::MAX)).await
             }
             Ask::Read(file, range) => {
                 let read = move || {
@@ -102,9 +102,10 @@ impl<'a> Errands<'a> {
         self.queue.settle(errand, queued, findings, Some(self.host)).await;
     }
 
-    async fn next(&mut self) -> Answer {
+    async fn next(&mut self, recipients_max: usize) -> Answer {
         loop {
-            let Some((errand, queued)) = self.queue.take(self.domain) else {
+            let taken = self.queue.lock().take(self.domain, recipients_max);
+            let Some((errand, queued)) = taken else {
                 if self.linger().await {
                     continue;
                 }

@@ -200,23 +200,17 @@ pub fn next_try(envelope: &Envelope, tried: Option<Timestamp>) -> Timestamp {
 mod tests {
     use super::{Finding, Kind, Verdict, next_try};
     use crate::base::Timestamp;
-    use crate::mail::{Address, Demands, Notify};
+    use crate::mail::{Address, Notify};
     use crate::smtp::Enhanced;
     use crate::spool::{Envelope, Recipient, State};
     use std::time::Duration;
 
     fn envelope(notify: Notify, state: State) -> Envelope {
-        let address = Address::parse(b"bob@else.example").unwrap();
-        Envelope {
-            arrived: Timestamp::from_seconds(1_700_000_000),
-            hold_until: None,
-            reverse_path: Address::parse(b"ann@example.org").ok(),
-            account: None,
-            demands: Demands::default(),
-            ret: None,
-            envelope_id: None,
-            recipients: vec![Recipient { address, notify, original: None, state }],
-        }
+        let address = |text: &[u8]| Address::parse(text).unwrap();
+        let recipient = Recipient::new(address(b"bob@else.example"));
+        let arrived = Timestamp::from_seconds(1_700_000_000);
+        let to = vec![Recipient { notify, state, ..recipient }];
+        Envelope::new(arrived, Some(address(b"ann@example.org")), to)
     }
 
     #[test]

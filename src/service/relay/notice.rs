@@ -12,7 +12,7 @@ use crate::maildir::Flags;
 use crate::service::fresh_id::fresh_id;
 use crate::service::owners::{Owner, owner};
 use crate::smtp::{Enhanced, ForwardPath};
-use crate::spool::{Envelope, Queued, Recipient, SpoolError, State};
+use crate::spool::{Envelope, Queued, Recipient, SpoolError};
 use crate::store::{Cause, Placement, StoreError, Target};
 use std::fmt;
 use std::os::unix::fs::FileExt;
@@ -185,21 +185,9 @@ impl Queue {
     ) -> Result<(), NoticeError> {
         let letters = if address.to_string().is_ascii() { Letters::Ascii } else { Letters::Utf8 };
         let body = if text.is_ascii() { Body::SevenBit } else { Body::EightBitMime };
-        let envelope = Envelope {
-            arrived: at,
-            hold_until: None,
-            reverse_path: None,
-            account: None,
-            demands: Demands { body, letters, ..Demands::default() },
-            ret: None,
-            envelope_id: None,
-            recipients: vec![Recipient {
-                address,
-                notify: Notify::Never,
-                original: None,
-                state: State::Waiting,
-            }],
-        };
+        let to = Recipient { notify: Notify::Never, ..Recipient::new(address) };
+        let demands = Demands { body, letters, ..Demands::default() };
+        let envelope = Envelope { demands, ..Envelope::new(at, None, vec![to]) };
         let spool = self.spool.clone();
         let written = move || {
             let mut draft = spool.begin(envelope)?;

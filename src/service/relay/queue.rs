@@ -73,10 +73,6 @@ impl Queue {
         self.visits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn take(&self, domain: &Domain) -> Option<(Errand, Queued)> {
-        self.lock().take(domain)
-    }
-
     /// A session rests: it is called when there is something for its destination.
     pub(super) fn rest(&self, domain: &Domain) -> Receiver<()> {
         let (call, called) = bounded(1);

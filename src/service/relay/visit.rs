@@ -288,7 +288,8 @@ impl Relay {
         }
         let waiting = self.queue.lock().waiting(domain);
         for _ in 0..waiting {
-            let Some((errand, queued)) = self.queue.take(domain) else { return };
+            let taken = self.queue.lock().take(domain, usize::MAX);
+            let Some((errand, queued)) = taken else { return };
             let findings = vec![finding.clone(); errand.places.len()];
             self.queue.settle(errand, queued, findings, host).await;
         }

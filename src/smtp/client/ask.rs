@@ -12,8 +12,9 @@ use std::sync::Arc;
 pub enum Ask {
     /// TLS stands: is that the server that was meant? `Go` or `Stop`.
     Judge(TlsFacts),
-    /// How the last job ended, if there was one; what is next? `Send` or `Leave`.
-    Next(Option<Report>),
+    /// How the last job ended, if there was one, and how many recipients the server takes at most, if it says (RFC 9422);
+    /// what is next? `Send` or `Leave`.
+    Next(Option<Report>, Option<usize>),
     /// The bytes of a file, at most 32 KB. `Piece`, or `Stop` if they cannot be read.
     Read(Arc<File>, Range<u64>),
     /// The session has come to nothing, and ends: with the report of the job that was under way, if one was. Any answer.

@@ -3,14 +3,13 @@
 //! unchanged.
 
 use super::ask::{Answer, Ask, Failure, News};
-use super::body::Dots;
+use super::body::Text;
 use super::heard::{Heard, Hearing, Listener};
-use super::hello::{Offered, SizeOffer};
-use super::job::{Job, Lack, Outcome, Report};
+use super::hello::Offered;
+use super::job::{Job, Outcome, Report};
 use super::login::Exchange;
 use super::standing::{ClientProtocol, Setup, TlsUse};
 use crate::base::{Input, Machine, Output, Step, Timestamp, TlsFacts};
-use crate::mail::{Body, Letters, TlsDemand};
 use std::collections::VecDeque;
 use std::mem;
 use std::ops::Range;
@@ -22,28 +21,28 @@ const PIECE_LEN: u64 = 32 * 1024;
 /// One session.
 #[derive(Debug)]
 pub struct Client {
-    setup: Setup,
-    input: Input,
-    listener: Listener,
-    offered: Offered,
-    tls: Option<TlsFacts>,
-    state: State,
+    pub(super) setup: Setup,
+    pub(super) input: Input,
+    pub(super) listener: Listener,
+    pub(super) offered: Offered,
+    pub(super) tls: Option<TlsFacts>,
+    pub(super) state: State,
     /// Answers that are due, in order.
-    due: VecDeque<Due>,
+    pub(super) due: VecDeque<Due>,
     /// Commands that wait for their turn, with the answer that each will get.
-    planned: VecDeque<(Due, Vec<u8>)>,
-    out: Vec<u8>,
-    job: Option<Work>,
+    pub(super) planned: VecDeque<(Due, Vec<u8>)>,
+    pub(super) out: Vec<u8>,
+    pub(super) job: Option<Work>,
     /// Of a login that is under way.
-    exchange: Option<Exchange>,
+    pub(super) exchange: Option<Exchange>,
     /// A transaction may be open that the next MAIL would be refused for.
-    stale: bool,
-    deadline: Option<Timestamp>,
+    pub(super) stale: bool,
+    pub(super) deadline: Option<Timestamp>,
 }
 
 /// What is due.
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     /// Answers.
     Talking,
     /// TLS.
@@ -57,9 +56,9 @@ enum State {
     /// The fields of a message by BDAT have been sent, its text is next.
     Chunk(Range<u64>),
     /// A message by DATA: what of the text is left.
-    Lines(Dots, Range<u64>),
+    Lines(Text, Range<u64>),
     /// The piece of it that was asked for, and what is left after.
-    AskedPiece(Dots, Range<u64>),
+    AskedPiece(Text, Range<u64>),
     /// The session comes to nothing.
     Broken(Failure),
     /// The end was told.
@@ -69,7 +68,7 @@ enum State {
 
 /// An answer that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Due {
+pub(super) enum Due {
     Greeting,
     Ehlo,
     Helo,
@@ -87,22 +86,22 @@ enum Due {
 
 /// A job that is under way.
 #[derive(Debug)]
-struct Work {
-    job: Job,
-    outcomes: Vec<Option<Outcome>>,
+pub(super) struct Work {
+    pub(super) job: Job,
+    pub(super) outcomes: Vec<Option<Outcome>>,
     /// The server took them; the text is still to come or to be answered.
-    taken: Vec<usize>,
-    text_sent: bool,
+    pub(super) taken: Vec<usize>,
+    pub(super) text_sent: bool,
 }
 
 impl Work {
-    fn settle_all(&mut self, outcome: &Outcome) {
+    pub(super) fn settle_all(&mut self, outcome: &Outcome) {
         for place in &mut self.outcomes {
             place.get_or_insert_with(|| outcome.clone());
         }
     }
 
-    fn settle(&mut self, place: usize, outcome: Outcome) {
+    pub(super) fn settle(&mut self, place: usize, outcome: Outcome) {
         if let Some(slot) = self.outcomes.get_mut(place) {
             slot.get_or_insert(outcome);
         }
@@ -129,7 +128,7 @@ impl Client {
         }
     }
 
-    fn plan(&mut self, due: Due, line: impl Into<Vec<u8>>) {
+    pub(super) fn plan(&mut self, due: Due, line: impl Into<Vec<u8>>) {
         let mut line = line.into();
         line.extend_from_slice(b"\r\n");
         self.planned.push_back((due, line));
@@ -177,14 +176,6 @@ impl Client {
         }
     }
 
-    fn hello(&mut self) {
-        let word = match self.setup.protocol {
-            ClientProtocol::Smtp => "EHLO",
-            ClientProtocol::Lmtp => "LHLO",
-        };
-        self.plan(Due::Ehlo, format!("{word} {}", self.setup.host));
-    }
-
     /// Takes the answer that is due first.
     fn heard(&mut self, due: Due, heard: Heard) {
         if heard.code == 421 && due != Due::Quit {
@@ -223,51 +214,7 @@ impl Client {
         }
     }
 
-    /// EHLO or HELO was answered.
-    fn greeted(&mut self) {
-        if self.tls.is_some() || self.setup.tls == TlsUse::Never {
-            self.enter();
-        } else if self.offered.start_tls {
-            self.plan(Due::StartTls, "STARTTLS");
-        } else if self.setup.tls == TlsUse::Must {
-            self.fail(Failure::NoTls);
-        } else {
-            self.enter();
-        }
-    }
-
-    /// The session stands; a login comes before all else.
-    fn enter(&mut self) {
-        let Some(login) = &self.setup.login else {
-            self.state = State::Idle;
-            return;
-        };
-        match login.begin(&self.offered.auth) {
-            Some((line, exchange)) => {
-                self.exchange = Some(exchange);
-                self.plan(Due::Login, line);
-            }
-            None => self.fail(Failure::NoLogin),
-        }
-    }
-
-    fn heard_login(&mut self, heard: Heard) {
-        if heard.is_yes() {
-            self.state = State::Idle;
-            return;
-        }
-        let next = self.exchange.take().filter(|_| heard.code == 334);
-        let said = self.setup.login.as_ref().zip(next).and_then(|(login, next)| login.answer(next));
-        match said {
-            Some((line, exchange)) => {
-                self.exchange = Some(exchange);
-                self.plan(Due::Login, line);
-            }
-            None => self.fail(Failure::Login(heard)),
-        }
-    }
-
-    fn fail(&mut self, failure: Failure) {
+    pub(super) fn fail(&mut self, failure: Failure) {
         if let Some(work) = &mut self.job {
             // Who was answered is; by a farewell nobody else is.
             work.settle_all(&Outcome::Lost);
@@ -275,191 +222,6 @@ impl Client {
         self.due.clear();
         self.planned.clear();
         self.state = State::Broken(failure);
-    }
-
-    /// What the server lacks for a job.
-    fn lack(&self, job: &Job) -> Option<Lack> {
-        let (offered, demands) = (&self.offered, job.demands);
-        if demands.tls == TlsDemand::Required && (self.tls.is_none() || !offered.require_tls) {
-            return Some(Lack::RequireTls);
-        }
-        if demands.letters == Letters::Utf8 && !offered.smtputf8 {
-            return Some(Lack::Smtputf8);
-        }
-        match demands.body {
-            Body::SevenBit => {}
-            Body::EightBitMime if offered.eight_bit_mime => {}
-            Body::EightBitMime => return Some(Lack::EightBitMime),
-            Body::BinaryMime if offered.binary_mime && offered.chunking => {}
-            Body::BinaryMime => return Some(Lack::BinaryMime),
-        }
-        match offered.size {
-            SizeOffer::Most(most) if job.size() > most => Some(Lack::Size(most)),
-            SizeOffer::Absent | SizeOffer::Unlimited | SizeOffer::Most(_) => None,
-        }
-    }
-
-    fn begin(&mut self, job: Job) {
-        let outcomes = vec![None; job.recipients.len()];
-        let mut work = Work { job, outcomes, taken: Vec::new(), text_sent: false };
-        self.state = State::Talking;
-        if let Some(lack) = self.lack(&work.job) {
-            work.settle_all(&Outcome::Unable(lack));
-            self.job = Some(work);
-            self.state = State::Idle;
-            return;
-        }
-        if mem::take(&mut self.stale) {
-            self.plan(Due::Reset, "RSET");
-        }
-        let mail = self.mail(&work.job);
-        self.plan(Due::Mail, mail);
-        for (place, recipient) in work.job.recipients.iter().enumerate() {
-            let mut line = format!("RCPT TO:<{}>", recipient.address);
-            if self.offered.dsn {
-                if let Some(notify) = recipient.notify.text() {
-                    line += " NOTIFY=";
-                    line += &notify;
-                }
-                if let Some(original) = &recipient.original {
-                    line += " ORCPT=";
-                    line += original.xtext();
-                }
-            }
-            self.plan(Due::Recipient(place), line);
-        }
-        // By DATA the server may be asked at once; by BDAT the text would follow at once.
-        if !self.offered.chunking {
-            self.plan(Due::Data, "DATA");
-        }
-        self.job = Some(work);
-    }
-
-    fn mail(&self, job: &Job) -> String {
-        let path = job.reverse_path.as_ref().map(ToString::to_string).unwrap_or_default();
-        let mut line = format!("MAIL FROM:<{path}>");
-        if self.offered.size != SizeOffer::Absent {
-            line += &format!(" SIZE={}", job.size());
-        }
-        if job.demands.body != Body::SevenBit {
-            line += " BODY=";
-            line += job.demands.body.name();
-        }
-        if job.demands.letters == Letters::Utf8 {
-            line += " SMTPUTF8";
-        }
-        if job.demands.tls == TlsDemand::Required {
-            line += " REQUIRETLS";
-        }
-        if self.offered.dsn {
-            if let Some(ret) = job.ret {
-                line += " RET=";
-                line += ret.name();
-            }
-            if let Some(id) = &job.envelope_id {
-                line += " ENVID=";
-                line += id.xtext();
-            }
-        }
-        line
-    }
-
-    fn heard_mail(&mut self, heard: Heard) {
-        let Some(work) = &mut self.job else { return };
-        if heard.is_yes() {
-            self.stale = true;
-            return;
-        }
-        work.settle_all(&Outcome::Refused(heard));
-        // Unless they have gone out already, the rest need not be said.
-        self.planned.clear();
-        self.rest_if_over();
-    }
-
-    fn heard_recipient(&mut self, place: usize, heard: Heard) {
-        let Some(work) = &mut self.job else { return };
-        if work.outcomes.get(place).is_some_and(Option::is_none) {
-            if heard.is_yes() {
-                work.taken.push(place);
-            } else {
-                work.settle(place, Outcome::Refused(heard));
-            }
-        }
-        let last = place + 1 == work.job.recipients.len();
-        if !last {
-            return;
-        }
-        if work.taken.is_empty() {
-            self.planned.clear();
-            self.rest_if_over();
-        } else if self.offered.chunking {
-            self.send_chunk();
-        }
-    }
-
-    /// Nobody is left: what was sent ahead is still answered.
-    fn rest_if_over(&mut self) {
-        if self.due.is_empty() {
-            self.state = State::Idle;
-        }
-    }
-
-    fn send_chunk(&mut self) {
-        let Some(work) = &self.job else { return };
-        self.out.extend_from_slice(format!("BDAT {} LAST\r\n", work.job.size()).as_bytes());
-        self.out.extend_from_slice(&work.job.fields);
-        self.state = State::Chunk(work.job.range.clone());
-    }
-
-    fn heard_data(&mut self, heard: Heard) {
-        let Some(work) = &mut self.job else { return };
-        if heard.code != 354 {
-            // A yes here would be nonsense; it is for later, as anything unknown.
-            work.settle_all(&Outcome::Refused(heard));
-            work.taken.clear();
-            self.state = State::Idle;
-            return;
-        }
-        let mut dots = Dots::new();
-        if work.taken.is_empty() {
-            // All were refused after DATA had gone out: an empty message, which is refused too (RFC 2920 §3.1).
-            dots.finish(&mut self.out);
-            self.due.push_back(Due::Text(None));
-            return;
-        }
-        dots.push(&work.job.fields, &mut self.out);
-        self.state = State::Lines(dots, work.job.range.clone());
-    }
-
-    /// The text is out: its answers are due.
-    fn sent_text(&mut self) {
-        self.state = State::Talking;
-        if let Some(work) = &mut self.job {
-            work.text_sent = true;
-        }
-        match (self.setup.protocol, &self.job) {
-            (ClientProtocol::Lmtp, Some(work)) => {
-                self.due.extend(work.taken.iter().map(|place| Due::Text(Some(*place))));
-            }
-            (ClientProtocol::Smtp, _) | (_, None) => self.due.push_back(Due::Text(None)),
-        }
-    }
-
-    fn heard_text(&mut self, place: Option<usize>, heard: Heard) {
-        let Some(work) = &mut self.job else { return };
-        let outcome = if heard.is_yes() { Outcome::Taken(heard) } else { Outcome::Refused(heard) };
-        match place {
-            Some(place) => work.settle(place, outcome),
-            None => {
-                for place in mem::take(&mut work.taken) {
-                    work.settle(place, outcome.clone());
-                }
-            }
-        }
-        self.stale = false;
-        if self.due.is_empty() {
-            self.state = State::Idle;
-        }
     }
 
     fn report(&mut self) -> Option<Report> {
@@ -525,7 +287,7 @@ impl Client {
             State::Idle => {
                 self.state = State::AskedNext;
                 let report = self.report();
-                Some(Step::Ask(Ask::Next(report)))
+                Some(Step::Ask(Ask::Next(report, self.offered.recipients_max)))
             }
             State::Chunk(range) if self.out.is_empty() => {
                 self.sent_text();
@@ -533,8 +295,8 @@ impl Client {
                 let file = self.job.as_ref().map(|work| work.job.file.clone());
                 file.map(|file| Step::Send(Output::File { file, range }))
             }
-            State::Lines(dots, range) if self.out.is_empty() || !range.is_empty() => {
-                self.lines(dots, range)
+            State::Lines(text, range) if self.out.is_empty() || !range.is_empty() => {
+                self.lines(text, range)
             }
             state @ (State::Chunk(_) | State::Lines(..)) => {
                 self.state = state;
@@ -557,9 +319,9 @@ impl Client {
         }
     }
 
-    fn lines(&mut self, dots: Dots, range: Range<u64>) -> Option<Step<Ask>> {
+    fn lines(&mut self, text: Text, range: Range<u64>) -> Option<Step<Ask>> {
         if self.out.len() >= usize::try_from(PIECE_LEN).unwrap_or(0) {
-            self.state = State::Lines(dots, range);
+            self.state = State::Lines(text, range);
             return Some(Step::Send(Output::Bytes(mem::take(&mut self.out))));
         }
         let Some(file) = self.job.as_ref().map(|work| work.job.file.clone()) else {
@@ -567,12 +329,12 @@ impl Client {
             return None;
         };
         if range.is_empty() {
-            dots.finish(&mut self.out);
+            text.finish(&mut self.out);
             self.sent_text();
             return None;
         }
         let end = range.end.min(range.start + PIECE_LEN);
-        self.state = State::AskedPiece(dots, end..range.end);
+        self.state = State::AskedPiece(text, end..range.end);
         Some(Step::Ask(Ask::Read(file, range.start..end)))
     }
 }
@@ -615,9 +377,9 @@ impl Machine for Client {
                 self.state = State::Talking;
                 self.plan(Due::Quit, "QUIT");
             }
-            (State::AskedPiece(mut dots, rest), Answer::Piece(piece)) => {
-                dots.push(&piece, &mut self.out);
-                self.state = State::Lines(dots, rest);
+            (State::AskedPiece(mut text, rest), Answer::Piece(piece)) => {
+                text.push(&piece, &mut self.out);
+                self.state = State::Lines(text, rest);
             }
             (State::AskedPiece(..), _) => self.fail(Failure::Ours),
             (_, _) => self.state = State::Closed,

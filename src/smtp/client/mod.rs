@@ -8,7 +8,9 @@ mod hello;
 mod job;
 mod login;
 mod machine;
+mod opening;
 mod standing;
+mod transaction;
 
 pub use ask::{Answer, Ask, Failure, News};
 pub use heard::Heard;

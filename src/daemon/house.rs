@@ -1,0 +1,62 @@
+//! What the running box is made of, as every session gets it.
+
+use super::control::Control;
+use super::sessions::Sessions;
+use crate::base::ClearText;
+use crate::imap;
+use crate::mail::Domain;
+use crate::net::{Acceptor, Trust};
+use crate::pop3;
+use crate::registry::Registry;
+use crate::service::{Logins, Outbox, Relay, Signing};
+use crate::smtp;
+use crate::store::Store;
+use std::sync::Arc;
+
+/// What to run.
+#[derive(Debug)]
+pub struct Plan {
+    /// Our name in greetings and trace fields.
+    pub host: Domain,
+    /// Whether passwords may cross without TLS: `try` on loopback only.
+    pub clear_text: ClearText,
+    /// The certificate.
+    pub tls: Acceptor,
+    /// The socket for the commands.
+    pub control: Control,
+    /// Addresses that may do what others may not.
+    pub trust: Trust,
+    /// What brings mail to other servers; `None`: nothing leaves this machine.
+    pub relay: Option<Arc<Relay>>,
+}
+
+/// What every session is made of.
+pub struct House {
+    /// As it was set up.
+    pub plan: Plan,
+    /// Where people send: named to those who try it elsewhere.
+    pub submission_port: u16,
+    /// Everybody's mail.
+    pub store: Arc<Store>,
+    /// People and devices.
+    pub registry: Arc<Registry>,
+    /// Who is it?
+    pub logins: Arc<Logins>,
+    /// Our signatures.
+    pub signing: Arc<Signing>,
+    /// Sessions that run.
+    pub smtp: Arc<Sessions<smtp::News>>,
+    /// The same.
+    pub imap: Arc<Sessions<imap::News>>,
+    /// The same.
+    pub pop3: Arc<Sessions<pop3::News>>,
+}
+
+impl House {
+    /// What mail leaves by; `None`: nothing leaves.
+    pub fn outbox(&self) -> Option<Outbox> {
+        let signing = self.signing.clone();
+        let relay = self.plan.relay.as_ref();
+        relay.map(|relay| Outbox { queue: relay.queue().clone(), signing })
+    }
+}
