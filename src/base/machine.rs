@@ -2,6 +2,7 @@
 //! socket, clock or disk, so a test can run it a byte at a time and `net` can run it over anything.
 
 use super::timestamp::Timestamp;
+use std::fmt;
 use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
@@ -86,5 +87,49 @@ pub struct PeerCertificate {
     /// The certificates in DER, its own first.
     pub chain: Vec<Vec<u8>>,
     /// Whether an authority that this machine trusts vouches for it by the name that was asked for; or why not.
-    pub vouched: Result<(), String>,
+    pub vouched: Result<(), Doubt>,
+}
+
+/// Why a server has not proven that it is the one that is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doubt {
+    /// It showed no certificate.
+    NoCertificate,
+    /// Its certificate is no longer valid, or not yet.
+    Expired,
+    /// Its certificate is for other names.
+    OtherName,
+    /// Nobody who is trusted vouches for its certificate; in OpenSSL's words.
+    NotTrusted(String),
+    /// No TLSA record of its name fits its certificates (RFC 7672 §3).
+    NotInDns,
+}
+
+impl Doubt {
+    /// By OpenSSL's number for what is wrong with a chain (`X509_V_ERR_…`) and its words for it.
+    pub fn of_openssl(number: i32, words: &str) -> Self {
+        const NOT_YET_VALID: i32 = 9;
+        const HAS_EXPIRED: i32 = 10;
+        const HOSTNAME_MISMATCH: i32 = 62;
+        const IP_ADDRESS_MISMATCH: i32 = 64;
+        match number {
+            NOT_YET_VALID | HAS_EXPIRED => Self::Expired,
+            HOSTNAME_MISMATCH | IP_ADDRESS_MISMATCH => Self::OtherName,
+            _ => Self::NotTrusted(words.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCertificate => f.write_str("it showed no certificate"),
+            Self::Expired => f.write_str("its certificate has expired, or is not valid yet"),
+            Self::OtherName => f.write_str("its certificate is for another name"),
+            Self::NotTrusted(why) => write!(f, "its certificate is not trusted ({why})"),
+            Self::NotInDns => {
+                f.write_str("its certificate is not the one that its TLSA records in DNS name")
+            }
+        }
+    }
 }

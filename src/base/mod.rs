@@ -18,7 +18,7 @@ pub use dots::Dots;
 pub use ids::AccountId;
 pub use input::{Input, Line};
 pub use line_safety::{ClearText, StartTls};
-pub use machine::{Machine, Output, PeerCertificate, Step, TlsFacts};
+pub use machine::{Doubt, Machine, Output, PeerCertificate, Step, TlsFacts};
 pub use quoted::Quoted;
 pub use secret::Secret;
 pub use ticket::{Promise, Ticket, ticket};

@@ -3,7 +3,7 @@
 
 use super::stream::Stream;
 use super::tls::{TlsError, facts};
-use crate::base::{PeerCertificate, TlsFacts};
+use crate::base::{Doubt, PeerCertificate, TlsFacts};
 use async_openssl::SslStream;
 use openssl::error::ErrorStack;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslRef, SslVerifyMode, SslVersion};
@@ -68,9 +68,9 @@ fn shown(ssl: &SslRef) -> PeerCertificate {
     let chain = ssl.peer_cert_chain().into_iter().flatten();
     let chain: Vec<Vec<u8>> = chain.filter_map(|certificate| certificate.to_der().ok()).collect();
     let vouched = match ssl.verify_result() {
-        _ if chain.is_empty() => Err("the server showed no certificate".to_owned()),
+        _ if chain.is_empty() => Err(Doubt::NoCertificate),
         X509VerifyResult::OK => Ok(()),
-        error => Err(error.error_string().to_owned()),
+        error => Err(Doubt::of_openssl(error.as_raw(), error.error_string())),
     };
     PeerCertificate { chain, vouched }
 }

@@ -43,7 +43,11 @@ impl<'a> Errands<'a> {
             Ask::Judge(facts) => match self.proof.lacks(&facts) {
                 None => Answer::Go,
                 Some(why) => {
-                    log::warn!("host={} not trusted: {}", self.host, Quoted(why.as_bytes()));
+                    log::warn!(
+                        "host={} not trusted: {}",
+                        self.host,
+                        Quoted(why.to_string().as_bytes())
+                    );
                     Answer::Stop
                 }
             },

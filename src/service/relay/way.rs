@@ -1,6 +1,6 @@
 //! How a session with a destination is made: straight to the servers of a domain, or by a smarthost that brings our mail on.
 
-use crate::base::TlsFacts;
+use crate::base::{Doubt, TlsFacts};
 use crate::mail::Domain;
 use crate::smtp::client::{Login, TlsUse};
 
@@ -72,11 +72,11 @@ impl Way {
 
 impl Proof {
     /// Why TLS that stands is not good enough.
-    pub fn lacks(self, facts: &TlsFacts) -> Option<String> {
+    pub fn lacks(self, facts: &TlsFacts) -> Option<Doubt> {
         match (self, &facts.peer) {
             (Self::Nothing, _) => None,
             (Self::Name, Some(peer)) => peer.vouched.clone().err(),
-            (Self::Name, None) => Some("the server showed no certificate".to_owned()),
+            (Self::Name, None) => Some(Doubt::NoCertificate),
         }
     }
 }
