@@ -4,6 +4,7 @@
 
 mod cursor;
 mod dots;
+mod endpoint;
 mod ids;
 mod input;
 mod line_safety;
@@ -15,6 +16,7 @@ mod timestamp;
 
 pub use cursor::Cursor;
 pub use dots::Dots;
+pub use endpoint::Endpoint;
 pub use ids::AccountId;
 pub use input::{Input, Line};
 pub use line_safety::{ClearText, StartTls};

@@ -1,8 +1,8 @@
 //! `pillarbox serve`: the box for real, by the settings in `pillarbox.toml`.
 
 use super::command::{Command, Stop};
-use crate::base::{ClearText, Secret};
-use crate::config::{self, DEFAULT_PATH, Endpoint, Settings};
+use crate::base::{ClearText, Endpoint, Secret};
+use crate::config::{self, DEFAULT_PATH, Settings};
 use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, certificate, serve};
 use crate::net::{Connector, Resolver};
 use crate::registry::{Person, Registry};
@@ -44,8 +44,7 @@ impl Command for ServeWords {
         let store = Arc::new(Store::new(&settings.data));
         let opened = Spool::open(&settings.data)?;
         let smarthost = settings.smarthost.as_ref().map(smarthost).transpose()?;
-        let via = smarthost.as_ref().map(|smarthost| smarthost.name.clone());
-        let queue = Queue::new(opened, store.clone(), registry.clone(), host.clone(), via);
+        let queue = Queue::new(opened, store.clone(), registry.clone(), host.clone());
         let resolver = Resolver::new(settings.dns);
         let relay = Relay::new(queue, resolver, Connector::new()?, smarthost);
         let relay = Some(Arc::new(relay));
@@ -69,7 +68,8 @@ fn smarthost(settings: &config::Smarthost) -> Result<Smarthost, Stop> {
         Ok::<_, Stop>(Login { user: user.clone(), password })
     };
     let login = settings.login.as_ref().map(login).transpose()?;
-    Ok(Smarthost { name: settings.name.clone(), port: settings.port, login })
+    let (name, domains) = (settings.name.clone(), settings.domains.clone());
+    Ok(Smarthost { name, port: settings.port, login, domains, fallback: settings.fallback })
 }
 
 /// Mail that is nobody's any more: a removal was cut off before it was moved aside. It is not touched, only told.

@@ -1,8 +1,8 @@
 //! The keys of `pillarbox.toml`, a row each: where it stands, what it must be, and what reads it.
 
-use super::endpoint::Endpoint;
 use super::error::Fault;
 use super::near::nearest;
+use crate::base::Endpoint;
 use crate::mail::Domain;
 use crate::net::{Believed, Network, Servers, Trust, server_address};
 use std::net::SocketAddr;
@@ -26,6 +26,8 @@ pub struct Draft {
     pub smarthost: Option<(Domain, u16)>,
     pub smarthost_user: Option<String>,
     pub smarthost_password: Option<PathBuf>,
+    pub smarthost_domains: Vec<Domain>,
+    pub smarthost_fallback: bool,
 }
 
 /// A key.
@@ -50,7 +52,7 @@ const NETWORKS: &str =
     "an address or a network, like \"192.0.2.7\" or \"10.0.0.0/8\", or a list of these";
 
 /// Every key that may stand in the file.
-pub const KEYS: [Key; 21] = [
+pub const KEYS: [Key; 23] = [
     Key {
         section: None,
         name: "data",
@@ -137,6 +139,18 @@ pub const KEYS: [Key; 21] = [
         expected: "the path of a file with the password, like \"/etc/pillarbox/smarthost.password\"",
         take: |to, _, v| put(&mut to.smarthost_password, path(v)),
     },
+    Key {
+        section: Some("smarthost"),
+        name: "domains",
+        expected: "the recipients' domains whose mail goes by it, like [\"outlook.com\", \"hotmail.com\"]",
+        take: |to, _, v| list(v, domain).map(|all| to.smarthost_domains = all),
+    },
+    Key {
+        section: Some("smarthost"),
+        name: "fallback",
+        expected: "true (it takes what cannot go straight to the recipients' servers) or false",
+        take: |to, _, v| truth(v).map(|fallback| to.smarthost_fallback = fallback),
+    },
 ];
 
 fn put<T>(place: &mut Option<T>, value: Result<T, usize>) -> Result<(), usize> {
@@ -180,12 +194,12 @@ fn smarthost(value: &Value<'_>) -> Result<(Domain, u16), usize> {
     })
 }
 
+fn truth(value: &Value<'_>) -> Result<bool, usize> {
+    value.get_ref().as_bool().ok_or(value.span().start)
+}
+
 fn believed(value: &Value<'_>) -> Result<Believed, usize> {
-    match value.get_ref().as_bool() {
-        Some(true) => Ok(Believed::All),
-        Some(false) => Ok(Believed::Nobody),
-        None => Err(value.span().start),
-    }
+    Ok(if truth(value)? { Believed::All } else { Believed::Nobody })
 }
 
 /// At least one.

@@ -1,8 +1,8 @@
 //! The settings as the rest of the house gets them: checked, and with what the file leaves out.
 
-use super::endpoint::Endpoint;
 use super::error::{ConfigError, Fault};
 use super::keys::{Draft, read};
+use crate::base::Endpoint;
 use crate::mail::Domain;
 use crate::net::{Servers, Trust};
 use std::net::{Ipv6Addr, SocketAddr};
@@ -44,6 +44,10 @@ pub struct Smarthost {
     pub port: u16,
     /// The name by which we log in, and the file with the password.
     pub login: Option<(String, PathBuf)>,
+    /// The recipients' domains whose mail goes by it.
+    pub domains: Vec<Domain>,
+    /// Does it take what cannot go straight? With neither domains nor this it takes everything.
+    pub fallback: bool,
 }
 
 /// PEM files.
@@ -114,7 +118,14 @@ impl Settings {
         if server.is_none() && login.is_some() {
             missing("server", " in [smarthost]: server = \"smtp.example.net\"");
         }
-        let smarthost = server.map(|(name, port)| Smarthost { name, port, login });
+        let (domains_by_it, fallback) = (draft.smarthost_domains, draft.smarthost_fallback);
+        let smarthost = server.map(|(name, port)| Smarthost {
+            name,
+            port,
+            login,
+            domains: domains_by_it,
+            fallback,
+        });
         match (host, domains) {
             (Some(host), Some(domains)) if faults.is_empty() => Ok(Self {
                 data: data.unwrap_or_else(|| DATA.into()),

@@ -1,8 +1,6 @@
 //! The running box: ports, sessions, and the order in which all stops.
 
-use super::chores::{
-    back_up_daily, clear_removed_daily, keep_keys_hourly, show_life, tell_systemd,
-};
+use super::chores::{chores, tell_systemd};
 use super::connection::{local_session, session};
 use super::control::Admin;
 use super::house::{House, Plan};
@@ -10,7 +8,7 @@ use super::inherited::inherited;
 use super::port::Port;
 use super::running::{Listener, Running, StartError, bind, take_over};
 use super::sessions::Sessions;
-use crate::config::Endpoint;
+use crate::base::Endpoint;
 use crate::imap;
 use crate::mail::Domain;
 use crate::net::{self, Crowd};
@@ -113,23 +111,13 @@ async fn run(
     let crowd = Crowd::new(CONNECTIONS_MAX, CONNECTIONS_EACH_MAX);
     ready(&ports);
     tell_systemd(NotifyState::Ready);
-    let mut listening = Vec::new();
+    let mut listening = chores(&house, executor);
     {
         let (house, inner, talks) = (house.clone(), executor.clone(), talks.clone());
         listening.push(executor.spawn(async move {
             house.plan.control.serve(&inner, &talks, admin).await;
         }));
     }
-    if let Some(limit) = sd_notify::watchdog_enabled() {
-        listening.push(executor.spawn(show_life(limit / 2)));
-    }
-    listening.push(executor.spawn(back_up_daily(house.registry.clone())));
-    listening.push(executor.spawn(clear_removed_daily(house.store.clone())));
-    if let Some(relay) = house.plan.relay.clone() {
-        listening.push(executor.spawn(relay.run(executor.clone())));
-    }
-    listening
-        .push(executor.spawn(keep_keys_hourly(house.signing.clone(), house.plan.relay.clone())));
     for Running { port, listener, .. } in ports {
         let (house, crowd, inner) = (house.clone(), crowd.clone(), executor.clone());
         listening.push(executor.spawn(async move {
@@ -169,6 +157,10 @@ async fn run(
     let leaving = async {
         if let Some(relay) = &house.plan.relay {
             relay.stop(STOP_WAIT).await;
+            let tallies = relay.tallies().clone();
+            if let Err(error) = smol::unblock(move || tallies.keep()).await {
+                log::error!("what happened with TLS today is not kept: {error}");
+            }
         }
     };
     let (((smtp, imap), (pop3, _)), ()) = future::zip(future::zip(told, others), leaving).await;

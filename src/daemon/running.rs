@@ -3,7 +3,7 @@
 use super::inherited::{Inherited, InheritedError};
 use super::port::Port;
 use super::socket_file::{self, SocketError, SocketFile};
-use crate::config::Endpoint;
+use crate::base::Endpoint;
 use smol::net::TcpListener;
 use smol::net::unix::UnixListener;
 use std::fmt;

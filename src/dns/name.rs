@@ -1,6 +1,7 @@
 //! A name in DNS (RFC 1034 §3.1) as hosts and mail use it. Whoever controls a zone controls what comes in here.
 
 use std::fmt;
+use std::net::IpAddr;
 
 /// RFC 1035 §2.3.4, without the dot at the end.
 const NAME_LEN_MAX: usize = 253;
@@ -18,6 +19,31 @@ impl Name {
         let valid =
             text.len() <= NAME_LEN_MAX && (text.is_empty() || text.split('.').all(is_label));
         valid.then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    /// `.`
+    pub const fn root() -> Self {
+        Self(String::new())
+    }
+
+    /// Where an address's own names stand (RFC 1035 §3.5, RFC 3596 §2.5).
+    pub fn of_address(address: IpAddr) -> Option<Self> {
+        let text = match address {
+            IpAddr::V4(address) => {
+                let [a, b, c, d] = address.octets();
+                format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+            }
+            IpAddr::V6(address) => {
+                let digits = format!("{:032x}", u128::from(address));
+                let mut text = String::with_capacity(72);
+                for digit in digits.chars().rev() {
+                    text.push(digit);
+                    text.push('.');
+                }
+                text + "ip6.arpa"
+            }
+        };
+        Self::parse(&text)
     }
 
     /// As it is compared; empty for the root.
@@ -56,7 +82,9 @@ mod tests {
         let name = Name::parse("Mail.Example.ORG.").unwrap();
         assert_eq!(name.as_str(), "mail.example.org");
         assert_eq!(name.under("_25._tcp").unwrap().to_string(), "_25._tcp.mail.example.org");
-        assert!(Name::parse(".").unwrap().is_root());
+        assert!(Name::parse(".").unwrap().is_root() && Name::root().is_root());
+        let place = Name::of_address([192, 0, 2, 1].into()).unwrap();
+        assert_eq!(place.as_str(), "1.2.0.192.in-addr.arpa");
         let long = format!("{}.org", "a".repeat(64));
         let many = "a.".repeat(128);
         for text in ["a..b", ".a", "a b", "ü.example", "a\0.org", "*.example.org", &long, &many] {

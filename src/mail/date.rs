@@ -41,6 +41,14 @@ impl Date {
         CivilDate::from_days(self.wall_seconds().div_euclid(DAY_SECONDS))
     }
 
+    /// As the Internet writes dates outside of mail (RFC 3339): `2016-04-01T00:00:00Z`, in UTC.
+    pub fn internet(self) -> String {
+        let utc = Self { zone_minutes: 0, ..self };
+        let (day, (hour, minute, second)) = (utc.day(), utc.time_of_day());
+        let (year, month) = (day.year(), day.month());
+        format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", day.day())
+    }
+
     /// Hour, minute and second that the writer's clock showed.
     pub(super) fn time_of_day(self) -> (i64, i64, i64) {
         let of_day = self.wall_seconds().rem_euclid(DAY_SECONDS);

@@ -35,13 +35,15 @@ pub enum Letters {
 }
 
 /// May it cross without TLS?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum TlsDemand {
     /// With TLS where both sides have it.
     #[default]
     AsOffered,
     /// Only by TLS to a server whose name is proven, on the whole way (RFC 8689 §2).
     Required,
+    /// As offered, whatever the recipient's domain wants (`TLS-Required: No`, RFC 8689 §3).
+    Waived,
 }
 
 impl Body {

@@ -5,11 +5,15 @@ mod backup;
 mod error;
 mod leaving;
 mod login;
+mod onward;
 mod people;
 mod routes;
+mod tls;
 
 pub use error::RegistryError;
 pub use leaving::Left;
 pub use login::LoggedIn;
+pub use onward::Forward;
 pub use people::{Device, Person, Registry, Standing};
 pub use routes::{Alias, OurDomain};
+pub use tls::{DayTally, KeptPolicy};

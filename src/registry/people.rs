@@ -55,7 +55,7 @@ pub struct Device {
 }
 
 /// What each version has that the one before has not.
-const SCHEMA: [&str; 5] = ["
+const SCHEMA: [&str; 6] = ["
 CREATE TABLE people(id INTEGER PRIMARY KEY AUTOINCREMENT, salt BLOB NOT NULL, added INTEGER NOT NULL);
 CREATE TABLE addresses(address TEXT PRIMARY KEY, domain TEXT NOT NULL, person INTEGER NOT NULL REFERENCES people(id),
   position INTEGER NOT NULL) WITHOUT ROWID;
@@ -79,6 +79,15 @@ ALTER TABLE people ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE people ADD COLUMN quota INTEGER;
 ", "
 ALTER TABLE people ADD COLUMN message_quota INTEGER;
+", "
+CREATE TABLE sts_policies(domain TEXT PRIMARY KEY, id TEXT NOT NULL, text TEXT NOT NULL, fetched INTEGER NOT NULL,
+  until INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE forwards(address TEXT NOT NULL, domain TEXT NOT NULL, target TEXT NOT NULL,
+  PRIMARY KEY(address, target)) WITHOUT ROWID;
+CREATE INDEX forwards_domain ON forwards(domain);
+ALTER TABLE people ADD COLUMN lmtp TEXT;
+ALTER TABLE domains ADD COLUMN lmtp TEXT;
+CREATE TABLE tls_tallies(day INTEGER NOT NULL, domain TEXT NOT NULL, tally TEXT NOT NULL, UNIQUE(day, domain));
 "];
 
 impl Registry {
@@ -118,6 +127,16 @@ impl Registry {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Someone's first address.
+    pub fn first_address(&self, person: AccountId) -> Result<Option<Address>, RegistryError> {
+        let db = self.lock();
+        let found: Option<String> = db
+            .prepare_cached("SELECT address FROM addresses WHERE person=? AND position=0")?
+            .query_row([person.0], |row| row.get(0))
+            .optional()?;
+        Ok(found.and_then(|text| Address::parse(text.as_bytes()).ok()))
     }
 
     /// Adds someone. `salt` is 16 random bytes, for this account's SCRAM keys.

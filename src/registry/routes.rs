@@ -59,7 +59,7 @@ impl Registry {
         let db = self.lock();
         let mut find = db.prepare_cached(
             "SELECT 1 FROM domains WHERE domain=?1 UNION ALL SELECT 1 FROM addresses WHERE domain=?1
-             UNION ALL SELECT 1 FROM aliases WHERE domain=?1 LIMIT 1",
+             UNION ALL SELECT 1 FROM aliases WHERE domain=?1 UNION ALL SELECT 1 FROM forwards WHERE domain=?1 LIMIT 1",
         )?;
         Ok(find.exists([domain.as_str()])?)
     }

@@ -2,13 +2,14 @@
 //! recipient. The sender controls the text, and how much of it there is.
 
 use super::fresh_id::fresh_id;
-use super::leaving::{Leaving, Outbox};
+use super::leaving::{Leaving, Outbox, Signs};
+use super::owners::Ours;
 use super::relay::{Finding, Kind, Notice};
 use super::replies::{failed, not_queued, not_stored, stopped};
 use crate::base::{AccountId, Timestamp};
-use crate::mail::header::Fields;
+use crate::mail::header::{Fields, find, unfold};
 use crate::mail::trace::{Received, delivered_to, return_path};
-use crate::mail::{Action, Address, Body, Date, Domain, LineEnds, Original, submission};
+use crate::mail::{Action, Address, Body, Date, Domain, LineEnds, Original, TlsDemand, submission};
 use crate::maildir::Flags;
 use crate::registry::RegistryError;
 use crate::smtp::{Enhanced, Envelope, Reply, Role, Wishes};
@@ -109,10 +110,13 @@ impl Message {
     }
 
     /// Adds the mailboxes of the envelope's next path, with the address to note as Delivered-To; or why it has none.
-    pub fn add(&mut self, owners: Result<(Vec<AccountId>, Address), Reply>, wishes: Wishes) {
-        self.ways.push(owners.map(|(accounts, address)| {
-            if wishes.notify.on_success() {
-                self.pleased.push((address.clone(), wishes));
+    pub fn add(&mut self, owners: Result<Ours, Reply>, wishes: &Wishes) {
+        let way = owners.map(|Ours { address, accounts, behind, .. }| {
+            for (there, _) in behind {
+                self.go_out(there, wishes.clone());
+            }
+            if wishes.notify.on_success() && !accounts.is_empty() {
+                self.pleased.push((address.clone(), wishes.clone()));
             }
             for &account in &accounts {
                 if self.recipients.iter().all(|recipient| recipient.account != account) {
@@ -121,12 +125,17 @@ impl Message {
                 }
             }
             accounts
-        }));
+        });
+        self.ways.push(way);
     }
 
     /// Adds somebody on another server: the envelope's next path. Who is named twice gets it once.
     pub fn add_outward(&mut self, address: Address, wishes: Wishes) {
         self.ways.push(Ok(Vec::new()));
+        self.go_out(address, wishes);
+    }
+
+    fn go_out(&mut self, address: Address, wishes: Wishes) {
         if self.outward.iter().all(|(there, _)| *there != address) {
             self.outward.push((address, wishes));
         }
@@ -253,7 +262,7 @@ impl Message {
                 };
             }
             if let Some(outbox) = outbox.filter(|_| !self.outward.is_empty()) {
-                let leaving = self.begin_leaving(outbox, host);
+                let leaving = self.begin_leaving(outbox, host, &held);
                 self.leaving = Some(leaving.map_err(|error| not_queued(&error))?);
             }
         }
@@ -266,8 +275,20 @@ impl Message {
         self.verdict()
     }
 
-    fn begin_leaving(&self, outbox: &Outbox, host: &Domain) -> Result<Leaving, SpoolError> {
-        let mut leaving = outbox.begin(self.envelope_to(&self.outward))?;
+    fn begin_leaving(
+        &self,
+        outbox: &Outbox,
+        host: &Domain,
+        header: &[u8],
+    ) -> Result<Leaving, SpoolError> {
+        let mut envelope = self.envelope_to(&self.outward);
+        // Whoever demands that it be safe is not asked what the header says (RFC 8689 §4.1).
+        if envelope.demands.tls == TlsDemand::AsOffered && waives_tls(header) {
+            envelope.demands.tls = TlsDemand::Waived;
+        }
+        let ours = self.envelope.login.is_some();
+        let signs = if ours { Signs::Always } else { Signs::Never };
+        let mut leaving = outbox.begin(envelope, signs)?;
         let only = self.outward.first().filter(|_| self.envelope.recipients.len() == 1);
         let only = only.map(|(address, _)| address);
         leaving.write_trace(&self.received(host, only, &leaving.id()))?;
@@ -358,6 +379,12 @@ impl Message {
         };
         received.field()
     }
+}
+
+/// `TLS-Required: No` (RFC 8689 §3).
+fn waives_tls(header: &[u8]) -> bool {
+    let field = find(header, "tls-required");
+    field.is_some_and(|field| unfold(field.value).eq_ignore_ascii_case(b"no"))
 }
 
 /// The message's own EMAILID stands in its Received field, so that a log line and a message find each other.

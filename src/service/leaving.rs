@@ -20,11 +20,21 @@ pub struct Outbox {
     pub signing: Arc<Signing>,
 }
 
+/// Do we vouch for a message?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signs {
+    /// Yes: our people wrote it, or we did.
+    Always,
+    /// No: anyone may have written it under our people's names.
+    Never,
+}
+
 /// A message that is being written.
 pub struct Leaving {
     outbox: Outbox,
     draft: Draft,
     sender: Option<Domain>,
+    signs: Signs,
     /// As far as it has come; whole once the body has begun.
     header: Vec<u8>,
     body: Option<BodyHash>,
@@ -39,11 +49,12 @@ impl fmt::Debug for Leaving {
 
 impl Outbox {
     /// Begins a message. Blocks.
-    pub fn begin(&self, envelope: Envelope) -> Result<Leaving, SpoolError> {
+    pub fn begin(&self, envelope: Envelope, signs: Signs) -> Result<Leaving, SpoolError> {
         let sender = envelope.reverse_path.as_ref().map(|path| path.domain().clone());
         let began = envelope.arrived;
         let draft = self.queue.spool().begin(envelope)?;
-        Ok(Leaving { outbox: self.clone(), draft, sender, header: Vec::new(), body: None, began })
+        let (outbox, header) = (self.clone(), Vec::new());
+        Ok(Leaving { outbox, draft, sender, signs, header, body: None, began })
     }
 }
 
@@ -81,10 +92,11 @@ impl Leaving {
 
     /// Signs it. Safe in the queue when this returns. Blocks.
     pub fn finish(self) -> Result<(Outbox, Queued), SpoolError> {
-        let Self { outbox, draft, sender, header, body, began } = self;
+        let Self { outbox, draft, sender, signs, header, body, began } = self;
         let hash = body.unwrap_or_else(|| BodyHash::new(Canonicalization::Relaxed)).finish();
         let mut fields = String::new();
-        if let Some(domain) = outbox.signing.domain(&header, sender.as_ref()) {
+        let domain = outbox.signing.domain(&header, sender.as_ref());
+        if let Some(domain) = domain.filter(|_| signs == Signs::Always) {
             match outbox.signing.fields(&domain, &header, &hash, began) {
                 Ok(signed) => fields = signed,
                 // Better late to be trusted than never to arrive.

@@ -13,6 +13,7 @@ mod receive;
 mod relay;
 mod replies;
 mod signing;
+mod tls_reports;
 
 pub use access::Access;
 pub use collect::Collect;
@@ -22,3 +23,4 @@ pub use login::{LoginRefused, Logins};
 pub use receive::Receive;
 pub use relay::{Listed, Queue, Relay, Smarthost};
 pub use signing::{Pace, RotateError, Seen, Signing};
+pub use tls_reports::TlsReports;

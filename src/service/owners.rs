@@ -1,6 +1,6 @@
-//! Whose mail an address is. Peers ask; the registry knows.
+//! Whose mail an address is, and where it is kept. Peers ask; the registry knows.
 
-use crate::base::AccountId;
+use crate::base::{AccountId, Endpoint};
 use crate::mail::{Address, Domain};
 use crate::registry::{Registry, RegistryError};
 use crate::smtp::ForwardPath;
@@ -8,12 +8,32 @@ use crate::smtp::ForwardPath;
 /// Whose mail it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
-    /// Of these people here, under this address.
-    Accounts(Vec<AccountId>, Address),
+    /// Of people here.
+    Ours(Ours),
     /// The domain is ours, and nobody has the address.
     Unknown,
     /// Of somebody on another server.
     Elsewhere(Address),
+}
+
+/// Where mail for an address of ours goes: to at least one of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ours {
+    /// The address.
+    pub address: Address,
+    /// Those whose mailboxes are here.
+    pub accounts: Vec<AccountId>,
+    /// Those whose mail a server behind us keeps, by the address that it knows.
+    pub behind: Vec<(Address, Endpoint)>,
+    /// Addresses elsewhere that it goes on to.
+    pub forwards: Vec<Address>,
+}
+
+impl Ours {
+    /// Mail for this goes into these mailboxes.
+    const fn of(address: Address, accounts: Vec<AccountId>) -> Self {
+        Self { address, accounts, behind: Vec::new(), forwards: Vec::new() }
+    }
 }
 
 /// Finds it. Blocks.
@@ -29,19 +49,36 @@ pub fn owner(
             Err(_) => return Ok(Owner::Unknown),
         },
     };
-    let accounts = registry.recipients(&address)?;
-    if !accounts.is_empty() {
-        return Ok(Owner::Accounts(accounts, address));
-    }
-    let ours = address.domain() == host || registry.is_ours(address.domain())?;
-    if !ours {
+    if address.domain() != host && !registry.is_ours(address.domain())? {
         return Ok(Owner::Elsewhere(address));
+    }
+    let people = registry.recipients(&address)?;
+    let forwards = registry.forwards(&address)?;
+    if !people.is_empty() || !forwards.is_empty() {
+        let mut ours = Ours { forwards, ..Ours::of(address, Vec::new()) };
+        for person in people {
+            match registry.lmtp_of_person(person)? {
+                None => ours.accounts.push(person),
+                Some(server) => {
+                    // An alias is nobody's name there.
+                    let own = registry.resolve(&ours.address)? == Some(person);
+                    let first = if own { None } else { registry.first_address(person)? };
+                    let known = first.unwrap_or_else(|| ours.address.clone());
+                    ours.behind.push((known, server));
+                }
+            }
+        }
+        return Ok(Owner::Ours(ours));
+    }
+    if let Some(server) = registry.lmtp_of_domain(address.domain())? {
+        let behind = vec![(address.clone(), server)];
+        return Ok(Owner::Ours(Ours { behind, ..Ours::of(address, Vec::new()) }));
     }
     // RFC 5321 §4.5.1: postmaster always reaches a person.
     if address.user().eq_ignore_ascii_case("postmaster")
         && let Some(person) = registry.postmaster()?
     {
-        return Ok(Owner::Accounts(vec![person.account], address));
+        return Ok(Owner::Ours(Ours::of(address, vec![person.account])));
     }
     Ok(Owner::Unknown)
 }

@@ -4,9 +4,8 @@
 use super::delivery::Message;
 use super::leaving::Outbox;
 use super::login::{LoginRefused, Logins};
-use super::owners::{Owner, owner};
+use super::owners::{Ours, Owner, owner};
 use super::replies::{failed, fault, not_stored, stopped};
-use crate::base::AccountId;
 use crate::mail::{Address, Domain};
 use crate::net;
 use crate::registry::{LoggedIn, Registry};
@@ -107,7 +106,7 @@ impl Receive {
         logged_in: bool,
     ) -> Result<(), Reply> {
         let accounts = match self.way(path, logged_in).await? {
-            Way::Here(accounts, _) => accounts,
+            Way::Ours(ours) => ours.accounts,
             Way::Out(_) => return Ok(()),
         };
         for account in accounts {
@@ -124,7 +123,10 @@ impl Receive {
         let found = self.store.run(move || owner(&registry, &host, path)).await;
         let refused = |text| Reply::new(550, Enhanced(5, 7, 1), text);
         match found.ok_or_else(stopped)?.map_err(|error| failed(&error))? {
-            Owner::Accounts(accounts, address) => Ok(Way::Here(accounts, address)),
+            Owner::Ours(ours) if !ours.behind.is_empty() && self.outbox.is_none() => {
+                Err(refused("Nothing leaves this machine, and this mailbox is on another"))
+            }
+            Owner::Ours(ours) => Ok(Way::Ours(ours)),
             Owner::Unknown => {
                 Err(Reply::new(550, Enhanced(5, 1, 1), "Nobody here has this address"))
             }
@@ -143,11 +145,9 @@ impl Receive {
         let mut message = Message::new(envelope, net::now());
         for recipient in recipients {
             match self.way(recipient.path, logged_in).await {
-                Ok(Way::Here(accounts, address)) => {
-                    message.add(Ok((accounts, address)), recipient.wishes);
-                }
+                Ok(Way::Ours(ours)) => message.add(Ok(ours), &recipient.wishes),
                 Ok(Way::Out(address)) => message.add_outward(address, recipient.wishes),
-                Err(reply) => message.add(Err(reply), recipient.wishes),
+                Err(reply) => message.add(Err(reply), &recipient.wishes),
             }
         }
         message.verdict()?;
@@ -183,8 +183,8 @@ impl Receive {
 
 /// Where mail goes.
 enum Way {
-    /// To these people here, under this address.
-    Here(Vec<AccountId>, Address),
+    /// To people here.
+    Ours(Ours),
     /// To another server.
     Out(Address),
 }

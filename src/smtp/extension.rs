@@ -95,6 +95,13 @@ const EXTENSIONS: &[Extension] = &[
         of_mail: &[],
         of_rcpt: &[],
     },
+    // RFC 8689
+    Extension {
+        keyword: "REQUIRETLS",
+        announce: |session| session.tls.is_some().then(String::new),
+        of_mail: &[("REQUIRETLS", parameter::require_tls)],
+        of_rcpt: &[],
+    },
     // RFC 4954
     Extension {
         keyword: "AUTH",

@@ -1,7 +1,7 @@
 //! The parameters of MAIL and RCPT (RFC 5321 §4.1.2) and their values. The peer wrote them.
 
 use super::recipient::Wishes;
-use crate::mail::{Body, Demands, EnvelopeId, Letters, Notify, OriginalRecipient, Ret};
+use crate::mail::{Body, Demands, EnvelopeId, Letters, Notify, OriginalRecipient, Ret, TlsDemand};
 
 /// What MAIL said of the message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,6 +33,12 @@ pub fn body(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
 /// SMTPUTF8: no value (RFC 6531 §3.4).
 pub fn smtputf8(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
     parameters.demands.letters = Letters::Utf8;
+    value.is_empty().then_some(())
+}
+
+/// REQUIRETLS: no value (RFC 8689 §2).
+pub fn require_tls(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
+    parameters.demands.tls = TlsDemand::Required;
     value.is_empty().then_some(())
 }
 

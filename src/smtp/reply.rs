@@ -54,6 +54,11 @@ impl Reply {
         self.enhanced
     }
 
+    /// What it says to people.
+    pub fn text(&self) -> String {
+        self.lines.join(" ")
+    }
+
     /// Appends it as it goes over the line.
     pub fn write(&self, out: &mut Vec<u8>) {
         for (place, text) in self.lines.iter().enumerate() {

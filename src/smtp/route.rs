@@ -1,6 +1,7 @@
 //! Where mail for a domain goes (RFC 5321 §5.1, RFC 7505), by what DNS says: a rule over known answers. Whoever controls
 //! the domain controls these.
 
+use super::families::Families;
 use crate::dns::{Answers, Failure, Found, Kind, Mx, Name, Need, Record};
 use std::net::IpAddr;
 
@@ -22,10 +23,29 @@ pub struct Host {
     pub preference: u16,
     /// Its name.
     pub name: Name,
+    /// Its name after aliases (CNAME); mostly the same.
+    pub canonical: Name,
     /// IPv6 first.
     pub addresses: Vec<IpAddr>,
-    /// Was the way from the domain to the name, and to its addresses, signed? Only then TLSA records count (RFC 7672 §2.2).
-    pub authentic: bool,
+    /// Was the way from the domain to the name signed?
+    pub named: Signed,
+    /// Was the whole way signed, to its addresses as well? Only then TLSA records count (RFC 7672 §2.2).
+    pub found: Signed,
+}
+
+/// Has somebody whom we trust checked the signatures of a zone (RFC 4035)?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signed {
+    /// Yes.
+    Yes,
+    /// No: it has none, or nobody whom we trust has looked.
+    No,
+}
+
+impl From<bool> for Signed {
+    fn from(authentic: bool) -> Self {
+        if authentic { Self::Yes } else { Self::No }
+    }
 }
 
 /// Why a domain takes no mail.
@@ -39,15 +59,6 @@ pub enum NoMail {
     NoAddress,
     /// We are the best of its hosts, and it is none of our domains.
     Ourselves,
-}
-
-/// Which addresses we can send from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Families {
-    /// IPv4.
-    Four,
-    /// Both.
-    FourAndSix,
 }
 
 /// A domain has not more hosts; the rest is left out.
@@ -116,13 +127,15 @@ fn with_addresses(
     };
     for host in hosts {
         let (mut addresses, mut authentic) = (Vec::new(), signed);
+        let mut canonical = host.exchange.clone();
         for &kind in kinds {
             match known.get(&host.exchange, kind) {
                 Err(missing) => need = need.and(missing),
                 Ok(answer) => {
                     authentic &= answer.authentic;
                     match &answer.found {
-                        Found::Records(records, _) => {
+                        Found::Records(records, end) => {
+                            canonical = end.clone();
                             addresses.extend(records.iter().filter_map(address));
                         }
                         Found::Failed(why) => failure = Some(*why),
@@ -134,7 +147,8 @@ fn with_addresses(
         addresses.truncate(ADDRESSES_MAX);
         if !addresses.is_empty() {
             let (preference, name) = (host.preference, host.exchange.clone());
-            found.push(Host { preference, name, addresses, authentic });
+            let (named, whole) = (signed.into(), authentic.into());
+            found.push(Host { preference, name, canonical, addresses, named, found: whole });
         }
     }
     match (need.is_empty(), found.is_empty(), failure) {
@@ -165,7 +179,7 @@ pub fn draw(hosts: &mut [Host], mut random: impl FnMut() -> u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Families, Host, NoMail, Route, draw, route};
+    use super::{Families, Host, NoMail, Route, Signed, draw, route};
     use crate::dns::{Answer, Answers, Failure, Found, Kind, Mx, Name, Need, Question, Record};
 
     fn name(text: &str) -> Name {
@@ -263,8 +277,10 @@ mod tests {
         let host = |preference, text| Host {
             preference,
             name: name(text),
+            canonical: name(text),
             addresses: vec![],
-            authentic: false,
+            named: Signed::No,
+            found: Signed::No,
         };
         let mut hosts = [host(1, "a"), host(1, "b"), host(2, "c")];
         let mut numbers = [9, 3, 1].into_iter();

@@ -12,8 +12,7 @@ use super::reply::{Enhanced, Reply};
 use super::session::{Greeting, Role, Session};
 use super::transaction::{Envelope, Transaction};
 use crate::base::Secret;
-use crate::mail::Address;
-use crate::mail::{Body, Letters};
+use crate::mail::{Address, Body, Letters, TlsDemand};
 use crate::sasl::{self, Exchange, Outcome};
 
 /// What a command leads to.
@@ -131,6 +130,11 @@ fn mail(
     }
     if parameters.size.is_some_and(|size| size > size_max) {
         return Next::Say(too_big(size_max));
+    }
+    // RFC 8689 §2: what must be safe has not been so until here.
+    if parameters.demands.tls == TlsDemand::Required && session.tls.is_none() {
+        let text = "REQUIRETLS is for sessions with TLS; say STARTTLS first";
+        return Next::Say(Reply::new(530, Enhanced(5, 7, 10), text));
     }
     let ask = Ask::Sender {
         reverse_path: reverse_path.clone(),

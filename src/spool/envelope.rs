@@ -130,8 +130,10 @@ impl Envelope {
         if self.demands.letters == Letters::Utf8 {
             line("letters", "utf8");
         }
-        if self.demands.tls == TlsDemand::Required {
-            line("tls", "required");
+        match self.demands.tls {
+            TlsDemand::AsOffered => {}
+            TlsDemand::Required => line("tls", "required"),
+            TlsDemand::Waived => line("tls", "waived"),
         }
         if let Some(ret) = self.ret {
             line("ret", ret.name());
@@ -170,6 +172,7 @@ impl Envelope {
                 "body" => envelope.demands.body = Body::parse(value.as_bytes())?,
                 "letters" if value == "utf8" => envelope.demands.letters = Letters::Utf8,
                 "tls" if value == "required" => envelope.demands.tls = TlsDemand::Required,
+                "tls" if value == "waived" => envelope.demands.tls = TlsDemand::Waived,
                 "ret" => envelope.ret = Some(Ret::parse(value)?),
                 "envid" => envelope.envelope_id = Some(EnvelopeId::parse(value)?),
                 "to" => envelope.recipients.push(recipient(value)?),
@@ -247,7 +250,9 @@ mod tests {
         full.recipients[1].notify = Notify::parse("SUCCESS,DELAY").unwrap();
         full.recipients[1].original = OriginalRecipient::parse("rfc822;b+20c@d");
         full.recipients[2].state = State::Delayed;
-        for written in [full, envelope(&["bob@else.example"])] {
+        let mut waived = envelope(&["bob@else.example"]);
+        waived.demands.tls = TlsDemand::Waived;
+        for written in [full, waived, envelope(&["bob@else.example"])] {
             let (text, places) = written.text();
             assert_eq!(Envelope::parse(&text).as_ref(), Some(&written), "{text}");
             for (recipient, place) in written.recipients.iter().zip(places) {

@@ -25,6 +25,8 @@ pub struct Queued {
     pub hold: Hold,
     /// The last try of each recipient, in the order of the envelope.
     pub last: Vec<Option<Try>>,
+    /// How often each was tried, as far as the history tells.
+    pub tries: Vec<u32>,
     pub(super) layout: Layout,
     /// Where in the file each recipient's state is.
     pub(super) places: Vec<u64>,
@@ -75,7 +77,8 @@ impl Queued {
             envelope.demands.body = Body::EightBitMime;
         }
         let last = vec![None; envelope.recipients.len()];
-        Self { id, envelope, hold, last, layout, places }
+        let tries = vec![0; envelope.recipients.len()];
+        Self { id, envelope, hold, last, tries, layout, places }
     }
 
     /// Bytes of the message as it will leave.
@@ -94,11 +97,14 @@ impl Queued {
         self.open_recipients().next().is_none()
     }
 
-    /// Remembers what was tried last.
+    /// Remembers what was tried.
     pub fn remember(&mut self, tried: &Try) {
         for &place in &tried.recipients {
             if let Some(last) = self.last.get_mut(place) {
                 *last = Some(tried.clone());
+            }
+            if let Some(tries) = self.tries.get_mut(place) {
+                *tries = tries.saturating_add(1);
             }
         }
     }

@@ -328,7 +328,7 @@ def smarthost(folder, dns):
         for name, change in (("that refuses our login", {"script": {"AUTH": "535 5.7.8 no"}, "tls": context}), ("with another's certificate", {"script": login, "tls": wrong})):
             server = Server("127.0.0.9", offers=offers, port=port, **change)
             home.send(["a@one.test"], text)
-            words = "535" if "login" in name else "prove"
+            words = "535" if "login" in name else "certificate is not trusted"
             check(f"a smarthost {name} gets nothing, and the message stays", within(10, lambda: any(words in text for text in said(home))) and not server.taken, (said(home), server.lines))
             check("... nor the password", words == "535" or not any("AUTH" in line for line in server.lines))
             empty(home)

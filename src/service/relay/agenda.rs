@@ -1,9 +1,10 @@
 //! The queue in memory: what is due when, what waits for a session with its destination, and what is being tried. Told
 //! the time; knows no disk and no network.
 
+use super::destination::Destination;
 use super::fate::next_try;
 use crate::base::Timestamp;
-use crate::mail::Domain;
+use crate::mail::{Address, TlsDemand};
 use crate::spool::{Hold, MessageId, Queued, State, Try};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -12,9 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 pub struct Agenda {
     messages: BTreeMap<MessageId, Entry>,
     due: BTreeSet<(Timestamp, MessageId)>,
-    ready: HashMap<Domain, VecDeque<Errand>>,
-    /// All goes by this one.
-    via: Option<Domain>,
+    ready: HashMap<Destination, VecDeque<Errand>>,
 }
 
 #[derive(Debug)]
@@ -35,6 +34,17 @@ pub struct Errand {
     pub places: Vec<usize>,
 }
 
+/// A message that is due; where it goes is to be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// Which message.
+    pub id: MessageId,
+    /// How it must cross.
+    pub tls: TlsDemand,
+    /// The recipients that are due: their places, addresses, and how often each was tried.
+    pub recipients: Vec<(usize, Address, u32)>,
+}
+
 /// A message as it is listed.
 #[derive(Debug, Clone)]
 pub struct Listed {
@@ -48,11 +58,6 @@ pub struct Listed {
 const RECIPIENTS_MAX: usize = 100;
 
 impl Agenda {
-    /// Nothing is due. Each recipient's mail goes to its domain, or all of it by `via`.
-    pub fn new(via: Option<Domain>) -> Self {
-        Self { via, ..Self::default() }
-    }
-
     /// A message has come, or was found at the start.
     pub fn enter(&mut self, queued: Queued) {
         let id = queued.id.clone();
@@ -81,51 +86,66 @@ impl Agenda {
         }
     }
 
-    /// Makes ready what is due. When to come again.
-    pub fn wake(&mut self, now: Timestamp) -> Option<Timestamp> {
+    /// Takes out what is due. Each is to be given to `make_ready`.
+    pub fn due(&mut self, now: Timestamp) -> Vec<Due> {
+        let mut all = Vec::new();
         while let Some((at, id)) = self.due.first().cloned()
             && at <= now
         {
             self.due.pop_first();
             let Some(entry) = self.messages.get_mut(&id) else { continue };
             entry.next = None;
+            // Until it is known where it goes, it counts as one errand.
+            entry.errands = 1;
             let queued = &entry.queued;
-            let mut groups: BTreeMap<Domain, Vec<usize>> = BTreeMap::new();
-            for place in queued.open_recipients() {
-                let Some(recipient) = queued.envelope.recipients.get(place) else { continue };
-                if next_try(&queued.envelope, queued.tried(place)) <= now {
-                    let to = self.via.as_ref().unwrap_or_else(|| recipient.address.domain());
-                    groups.entry(to.clone()).or_default().push(place);
-                }
-            }
-            for (domain, places) in groups {
-                let ready = self.ready.entry(domain).or_default();
+            let is_due = |place: &usize| next_try(&queued.envelope, queued.tried(*place)) <= now;
+            let recipient = |place: usize| {
+                let address = queued.envelope.recipients.get(place)?.address.clone();
+                Some((place, address, queued.tries.get(place).copied().unwrap_or(0)))
+            };
+            let recipients =
+                queued.open_recipients().filter(is_due).filter_map(recipient).collect();
+            all.push(Due { id, tls: queued.envelope.demands.tls, recipients });
+        }
+        all
+    }
+
+    /// A message that was due waits for sessions with these destinations.
+    pub fn make_ready(&mut self, id: &MessageId, groups: BTreeMap<Destination, Vec<usize>>) {
+        if let Some(entry) = self.messages.get_mut(id) {
+            for (destination, places) in groups {
+                let ready = self.ready.entry(destination).or_default();
                 for places in places.chunks(RECIPIENTS_MAX) {
                     ready.push_back(Errand { id: id.clone(), places: places.to_vec() });
                     entry.errands += 1;
                 }
             }
         }
+        self.done(id);
+    }
+
+    /// When to come again.
+    pub fn next(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)
     }
 
     /// The destinations that something waits for, and how much.
-    pub fn ready(&self) -> Vec<(Domain, usize)> {
+    pub fn ready(&self) -> Vec<(Destination, usize)> {
         let waiting = self.ready.iter().filter(|(_, errands)| !errands.is_empty());
-        waiting.map(|(domain, errands)| (domain.clone(), errands.len())).collect()
+        waiting.map(|(destination, errands)| (destination.clone(), errands.len())).collect()
     }
 
     /// How many errands wait for a destination.
-    pub fn waiting(&self, domain: &Domain) -> usize {
-        self.ready.get(domain).map_or(0, VecDeque::len)
+    pub fn waiting(&self, destination: &Destination) -> usize {
+        self.ready.get(destination).map_or(0, VecDeque::len)
     }
 
     /// The next errand to a destination, with its message. For at most so many recipients: the rest stays as another.
-    pub fn take(&mut self, domain: &Domain, most: usize) -> Option<(Errand, Queued)> {
+    pub fn take(&mut self, destination: &Destination, most: usize) -> Option<(Errand, Queued)> {
         loop {
-            let ready = self.ready.get_mut(domain)?;
+            let ready = self.ready.get_mut(destination)?;
             let Some(mut errand) = ready.pop_front() else {
-                self.ready.remove(domain);
+                self.ready.remove(destination);
                 return None;
             };
             // It may have been dropped or held meanwhile.
@@ -144,8 +164,8 @@ impl Agenda {
     }
 
     /// It was not tried after all: it is the first to be taken again.
-    pub fn put_back(&mut self, domain: &Domain, errand: Errand) {
-        self.ready.entry(domain.clone()).or_default().push_front(errand);
+    pub fn put_back(&mut self, destination: &Destination, errand: Errand) {
+        self.ready.entry(destination.clone()).or_default().push_front(errand);
     }
 
     /// Remembers what was tried, and how far recipients are; the message as it is now. `None` if it was dropped.
@@ -212,10 +232,12 @@ impl Agenda {
 
 #[cfg(test)]
 mod tests {
-    use super::{Agenda, Hold};
+    use super::{Agenda, Destination, Hold, TlsDemand};
     use crate::base::Timestamp;
     use crate::mail::{Address, Domain};
+    use crate::service::relay::destination::To;
     use crate::spool::{Envelope, Queued, Recipient, Spool, State, Try};
+    use std::collections::BTreeMap;
     use std::path::PathBuf;
     use std::time::Duration;
 
@@ -232,8 +254,20 @@ mod tests {
         (path, draft.finish(b"").unwrap())
     }
 
-    fn domain(text: &str) -> Domain {
-        Domain::parse(text).unwrap()
+    fn domain(text: &str) -> Destination {
+        Destination { to: To::Domain(Domain::parse(text).unwrap()), tls: TlsDemand::AsOffered }
+    }
+
+    /// Each to its domain; when to come again.
+    fn wake(agenda: &mut Agenda, now: Timestamp) -> Option<Timestamp> {
+        for due in agenda.due(now) {
+            let mut groups: BTreeMap<Destination, Vec<usize>> = BTreeMap::new();
+            for (place, address, _) in due.recipients {
+                groups.entry(domain(address.domain().as_str())).or_default().push(place);
+            }
+            agenda.make_ready(&due.id, groups);
+        }
+        agenda.next()
     }
 
     #[test]
@@ -243,7 +277,7 @@ mod tests {
         let (path, queued) = queued("hundred", &to);
         let (mut agenda, id) = (Agenda::default(), queued.id.clone());
         agenda.enter(queued.clone());
-        assert_eq!(agenda.wake(NOW), None);
+        assert_eq!(wake(&mut agenda, NOW), None);
         let (there, other) = (domain("else.example"), domain("other.example"));
         assert_eq!((agenda.waiting(&there), agenda.waiting(&other)), (3, 1));
         let mut sizes = Vec::new();
@@ -258,10 +292,12 @@ mod tests {
             agenda.done(&id);
         }
         assert_eq!(agenda.get(&id).unwrap().next, Some(NOW));
-        let mut by_one = Agenda::new(Some(domain("smart.example")));
-        by_one.enter(queued);
-        by_one.wake(NOW);
-        assert_eq!((by_one.waiting(&domain("smart.example")), by_one.waiting(&there)), (3, 0));
+        // What is dropped while it is decided where it goes is not made ready.
+        let due = agenda.due(NOW).remove(0);
+        assert!(due.recipients.len() == 251 && agenda.due(NOW).is_empty());
+        assert!(agenda.drop_message(&id));
+        agenda.make_ready(&id, BTreeMap::from([(there.clone(), vec![0])]));
+        assert_eq!((agenda.waiting(&there), agenda.next()), (0, None));
         std::fs::remove_dir_all(path).unwrap();
     }
 
@@ -271,17 +307,17 @@ mod tests {
         let (mut agenda, id, there) =
             (Agenda::default(), queued.id.clone(), domain("else.example"));
         agenda.enter(queued);
-        agenda.wake(NOW);
+        wake(&mut agenda, NOW);
         agenda.take(&there, 1).unwrap();
         let tried = Try { at: NOW, recipients: vec![0], host: None, result: "later".into() };
         agenda.note(&id, &tried, &[(0, State::Delayed)]).unwrap();
         agenda.done(&id);
         let next = NOW + Duration::from_mins(5);
-        assert_eq!(agenda.wake(NOW), Some(next));
+        assert_eq!(wake(&mut agenda, NOW), Some(next));
         assert!(agenda.set_hold(&id, Hold::ByHand));
-        assert_eq!((agenda.wake(next), agenda.waiting(&there)), (None, 0));
+        assert_eq!((wake(&mut agenda, next), agenda.waiting(&there)), (None, 0));
         assert!(agenda.set_hold(&id, Hold::No) && agenda.hurry(&id));
-        agenda.wake(NOW);
+        wake(&mut agenda, NOW);
         assert_eq!(agenda.waiting(&there), 1);
         assert!(agenda.drop_message(&id) && !agenda.drop_message(&id));
         assert!(agenda.take(&there, 1).is_none());

@@ -2,11 +2,12 @@
 //! reports of each is settled before the next.
 
 use super::agenda::Errand;
+use super::destination::Destination;
 use super::fate::Finding;
 use super::queue::Queue;
-use super::way::Proof;
-use crate::base::Quoted;
-use crate::mail::Domain;
+use super::way::{Proof, Way};
+use crate::base::{Doubt, Quoted, TlsFacts};
+use crate::mail::TlsDemand;
 use crate::smtp::Enhanced;
 use crate::smtp::client::{Answer, Ask, Failure, Job, JobRecipient, Outcome, Report};
 use crate::spool::{Queued, SpoolError};
@@ -17,13 +18,28 @@ use std::time::Duration;
 /// A connection is kept so long for the next message.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// What came of TLS in a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judged {
+    /// It did not come so far.
+    Unknown,
+    /// There is none.
+    Clear,
+    /// It stands, and the server proved what its domain wants it to.
+    Right,
+    /// It stands, and the server did not.
+    Doubted(Doubt),
+}
+
 /// What a session has done.
 pub struct Errands<'a> {
     queue: &'a Queue,
-    domain: &'a Domain,
+    destination: &'a Destination,
     /// As history and notices name it.
     host: &'a str,
-    proof: Proof,
+    way: &'a Way,
+    /// What came of TLS, as soon as that is known.
+    pub judged: Judged,
     current: Option<(Errand, Queued)>,
     /// Messages that were answered.
     pub served: usize,
@@ -33,28 +49,27 @@ pub struct Errands<'a> {
 
 impl<'a> Errands<'a> {
     /// Of a session that begins.
-    pub const fn new(queue: &'a Queue, domain: &'a Domain, host: &'a str, proof: Proof) -> Self {
-        Self { queue, domain, host, proof, current: None, served: 0, failure: None }
+    pub const fn new(
+        queue: &'a Queue,
+        destination: &'a Destination,
+        host: &'a str,
+        way: &'a Way,
+    ) -> Self {
+        let judged = Judged::Unknown;
+        Self { queue, destination, host, way, judged, current: None, served: 0, failure: None }
     }
 
     /// Decides what the session asks.
     pub async fn answer(&mut self, ask: Ask) -> Answer {
         match ask {
-            Ask::Judge(facts) => match self.proof.lacks(&facts) {
-                None => Answer::Go,
-                Some(why) => {
-                    log::warn!(
-                        "host={} not trusted: {}",
-                        self.host,
-                        Quoted(why.to_string().as_bytes())
-                    );
-                    Answer::Stop
-                }
-            },
+            Ask::Judge(facts) => self.judge(&facts),
             Ask::Next(report, recipients_max) => {
+                if self.judged == Judged::Unknown {
+                    self.judged = Judged::Clear;
+                }
                 if let (Some((errand, queued)), Some(report)) = (self.current.take(), report) {
                     self.served += 1;
-                    let findings = findings(report, None);
+                    let findings = findings(report, None, self.destination.tls);
                     self.queue.settle(errand, queued, findings, Some(self.host)).await;
                 }
                 self.next(recipients_max.unwrap_or(usize::MAX)).await
@@ -73,10 +88,43 @@ impl<'a> Errands<'a> {
                 }
             }
             Ask::Failed(failure, report) => {
+                if matches!(failure, Failure::NoTls | Failure::StartTls(_)) {
+                    self.judged = Judged::Clear;
+                }
                 self.failed(&failure, report).await;
                 self.failure = Some(failure);
                 Answer::Go
             }
+        }
+    }
+
+    fn judge(&mut self, facts: &TlsFacts) -> Answer {
+        let proof = self.way.reported.as_ref().map_or(&self.way.proof, |reported| &reported.proof);
+        self.judged = match proof.lacks(facts) {
+            None => Judged::Right,
+            Some(doubt) => Judged::Doubted(doubt),
+        };
+        let Some(doubt) = self.way.proof.lacks(facts) else { return Answer::Go };
+        log::warn!("host={} not trusted: {}", self.host, Quoted(doubt.to_string().as_bytes()));
+        self.judged = Judged::Doubted(doubt);
+        Answer::Stop
+    }
+
+    /// What history and notices say of a failure.
+    pub fn finding(&self, failure: &Failure) -> Finding {
+        match (&self.judged, failure) {
+            (Judged::Doubted(doubt), Failure::NotTrusted) => {
+                let why = match (&self.way.proof, &self.way.reported) {
+                    (Proof::Dane(..), _) => "its domain's signed zone (DANE) demands a right one",
+                    (_, Some(_)) => {
+                        "its domain's policy (MTA-STS) or the message itself demands a right one"
+                    }
+                    (_, None) => "it would get our password",
+                };
+                let said = format!("nothing was given to it: {doubt}, and {why}");
+                Finding::unsafe_way(self.destination.tls, said)
+            }
+            _ => Finding::failure(failure, self.destination.tls),
         }
     }
 
@@ -87,10 +135,10 @@ impl<'a> Errands<'a> {
         // is for later.
         let elsewhere = !report.text_sent || *failure == Failure::Stopping;
         if lost && elsewhere && *failure != Failure::Ours {
-            self.queue.put_back(self.domain, errand);
+            self.queue.put_back(self.destination, errand);
             return;
         }
-        let findings = findings(report, Some(failure));
+        let findings = findings(report, Some(failure), self.destination.tls);
         self.queue.settle(errand, queued, findings, Some(self.host)).await;
     }
 
@@ -98,7 +146,7 @@ impl<'a> Errands<'a> {
     pub async fn broke(&mut self, why: &str) {
         let Some((errand, queued)) = self.current.take() else { return };
         if self.served > 0 {
-            self.queue.put_back(self.domain, errand);
+            self.queue.put_back(self.destination, errand);
             return;
         }
         let finding = Finding::later(Enhanced(4, 4, 2), why);
@@ -108,7 +156,7 @@ impl<'a> Errands<'a> {
 
     async fn next(&mut self, recipients_max: usize) -> Answer {
         loop {
-            let taken = self.queue.lock().take(self.domain, recipients_max);
+            let taken = self.queue.lock().take(self.destination, recipients_max);
             let Some((errand, queued)) = taken else {
                 if self.linger().await {
                     continue;
@@ -133,7 +181,7 @@ impl<'a> Errands<'a> {
 
     /// Waits a little for another message. True: look again.
     async fn linger(&self) -> bool {
-        let called = self.queue.rest(self.domain);
+        let called = self.queue.rest(self.destination);
         let call = async { called.recv().await.is_ok() };
         let time = async {
             smol::Timer::after(LINGER).await;
@@ -143,10 +191,10 @@ impl<'a> Errands<'a> {
     }
 }
 
-fn findings(report: Report, failure: Option<&Failure>) -> Vec<Finding> {
+fn findings(report: Report, failure: Option<&Failure>, demand: TlsDemand) -> Vec<Finding> {
     let passes = report.passes_wishes_on;
     let outcomes = report.outcomes.into_iter();
-    outcomes.map(|outcome| Finding::of(outcome, passes, failure)).collect()
+    outcomes.map(|outcome| Finding::of(outcome, passes, failure, demand)).collect()
 }
 
 impl Queue {

@@ -2,6 +2,7 @@
 //! it. Rules without clock or disk.
 
 use crate::base::Timestamp;
+use crate::mail::TlsDemand;
 use crate::smtp::client::{Failure, Heard, Lack, Outcome};
 use crate::smtp::{Enhanced, NoMail};
 use crate::spool::{Envelope, Recipient, State};
@@ -33,6 +34,8 @@ pub enum Kind {
     HandedOn,
     /// Handed on to a server that tells nothing.
     HandedOnSilently,
+    /// In a mailbox here.
+    InMailbox,
     /// For later.
     Later,
     /// For ever.
@@ -54,7 +57,12 @@ pub enum Verdict {
 
 impl Finding {
     /// Of a server's word on a recipient.
-    pub fn of(outcome: Outcome, passes_wishes_on: bool, failure: Option<&Failure>) -> Self {
+    pub fn of(
+        outcome: Outcome,
+        passes_wishes_on: bool,
+        failure: Option<&Failure>,
+        demand: TlsDemand,
+    ) -> Self {
         match outcome {
             Outcome::Taken(heard) => {
                 let kind = if passes_wishes_on { Kind::HandedOn } else { Kind::HandedOnSilently };
@@ -64,7 +72,7 @@ impl Finding {
             Outcome::Refused(heard) => Self::heard(Kind::Later, &heard),
             Outcome::Unable(lack) => Self::lack(lack),
             Outcome::Lost => match failure {
-                Some(failure) => Self::failure(failure),
+                Some(failure) => Self::failure(failure, demand),
                 None => Self::later(Enhanced(4, 4, 2), "the connection broke"),
             },
         }
@@ -109,22 +117,25 @@ impl Finding {
 
     /// Of a session that came to nothing: always for later (a refused greeting as well: it is about us or that host, and
     /// may be mended).
-    pub fn failure(failure: &Failure) -> Self {
+    pub fn failure(failure: &Failure, demand: TlsDemand) -> Self {
         let (status, said) = match failure {
             Failure::Greeting(heard) => (Enhanced(4, 3, 2), format!("it greeted with: {heard}")),
             Failure::Hello(heard) => (Enhanced(4, 3, 2), format!("it answered EHLO with: {heard}")),
-            Failure::NoTls => (Enhanced(4, 7, 4), "it has no TLS, and there must be".to_owned()),
+            Failure::NoTls => {
+                return Self::unsafe_way(demand, "it has no TLS, and there must be");
+            }
             Failure::StartTls(heard) => {
-                (Enhanced(4, 7, 4), format!("it answered STARTTLS with: {heard}"))
+                let said = format!("it answered STARTTLS with: {heard}, and there must be TLS");
+                return Self::unsafe_way(demand, said);
             }
             Failure::Login(heard) => {
                 (Enhanced(4, 7, 8), format!("it answered our login with: {heard}"))
             }
             Failure::NoLogin => (Enhanced(4, 7, 4), "it offers no login that we have".to_owned()),
-            Failure::NotTrusted => (
-                Enhanced(4, 7, 5),
-                "it could not prove that it is the server that is meant".to_owned(),
-            ),
+            Failure::NotTrusted => {
+                let said = "it could not prove that it is the server that is meant";
+                return Self::unsafe_way(demand, said);
+            }
             Failure::Closed => (Enhanced(4, 4, 2), "it closed the connection".to_owned()),
             Failure::Silent => (Enhanced(4, 4, 2), "it did not answer in time".to_owned()),
             Failure::Nonsense(what) => (Enhanced(4, 5, 0), format!("it sent {what}")),
@@ -133,6 +144,14 @@ impl Finding {
             Failure::Stopping => (Enhanced(4, 3, 2), "we were stopped".to_owned()),
         };
         Self::later(status, said)
+    }
+
+    /// There is no way as safe as it must be: for ever if the message itself demands it (RFC 8689 §4.2.1), else for later.
+    pub fn unsafe_way(demand: TlsDemand, said: impl Into<String>) -> Self {
+        match demand {
+            TlsDemand::Required => Self::never(Enhanced(5, 7, 10), said),
+            TlsDemand::AsOffered | TlsDemand::Waived => Self::later(Enhanced(4, 7, 5), said),
+        }
     }
 
     /// Of a domain that takes no mail.
@@ -162,10 +181,14 @@ impl Finding {
         let silent = envelope.reverse_path.is_none();
         let age = now.since(envelope.hold_until.unwrap_or(envelope.arrived).max(envelope.arrived));
         match self.kind {
-            Kind::HandedOnSilently if recipient.notify.on_success() && !silent => {
+            Kind::HandedOnSilently | Kind::InMailbox
+                if recipient.notify.on_success() && !silent =>
+            {
                 Verdict::Tell(State::Delivered)
             }
-            Kind::HandedOn | Kind::HandedOnSilently => Verdict::Over(State::Delivered),
+            Kind::HandedOn | Kind::HandedOnSilently | Kind::InMailbox => {
+                Verdict::Over(State::Delivered)
+            }
             Kind::Later if age < GIVE_UP_AFTER => {
                 let waits = recipient.state == State::Waiting && recipient.notify.on_delay();
                 if age >= NOTICE_AFTER && waits && !silent {

@@ -2,11 +2,25 @@
 //! given up, and its sender is told.
 
 mod agenda;
+mod destination;
 mod errand;
 mod fate;
+mod guard;
+mod here;
+mod hosts;
+mod mailbox;
 mod notice;
+mod own;
+mod plan;
+mod port_25;
 mod queue;
+mod routing;
+mod session;
 mod settle;
+mod shared;
+mod smarthost;
+mod sts;
+mod tallies;
 mod visit;
 mod visits;
 mod way;
@@ -15,5 +29,6 @@ pub use agenda::Listed;
 pub use fate::{Finding, Kind};
 pub use notice::Notice;
 pub use queue::Queue;
-pub use visit::Relay;
-pub use way::Smarthost;
+pub use shared::Relay;
+pub use smarthost::Smarthost;
+pub use tallies::day;

@@ -1,21 +1,23 @@
 //! A sender is told of a message's fate: in the mailbox, if the sender is here, else by the queue.
 
 use super::fate::{Finding, retry_until};
+use super::mailbox::Text;
 use super::queue::Queue;
-use crate::base::{AccountId, Timestamp};
+use crate::base::Timestamp;
 use crate::mail::header::{Fields, HEADER_LEN_MAX};
 use crate::mail::trace::{delivered_to, return_path};
 use crate::mail::{
     Action, Address, Body, Date, DeliveryReport, Demands, Fate, Letters, Notify, Original, Ret,
+    TlsDemand,
 };
-use crate::maildir::Flags;
 use crate::service::fresh_id::fresh_id;
-use crate::service::owners::{Owner, owner};
+use crate::service::owners::{Ours, Owner, owner};
 use crate::smtp::{Enhanced, ForwardPath};
 use crate::spool::{Envelope, Queued, Recipient, SpoolError};
-use crate::store::{Cause, Placement, StoreError, Target};
+use crate::store::StoreError;
 use std::fmt;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 /// A notice about some recipients of a message.
 #[derive(Debug)]
@@ -71,8 +73,8 @@ impl Queue {
         let owner = self.store.run(move || owner(&registry, &host, path)).await;
         let owner = owner.ok_or(NoticeError::Stopping)?;
         match owner.map_err(|error| NoticeError::Ours(error.to_string()))? {
-            Owner::Accounts(accounts, address) => self.put(&accounts, &address, text).await,
-            Owner::Elsewhere(address) => self.send_notice(address, text, notice.at).await,
+            Owner::Ours(ours) => self.put_notice(ours, text, notice).await,
+            Owner::Elsewhere(address) => self.send_notice(address, text, &notice).await,
             Owner::Unknown => {
                 log::warn!("to={to} a notice has no recipient here");
                 Ok(())
@@ -87,7 +89,10 @@ impl Queue {
         action: Action,
     ) -> Result<(Vec<u8>, Ret), NoticeError> {
         let (spool, queued) = (self.spool.clone(), queued.clone());
-        let wants_all = queued.envelope.ret == Some(Ret::Full) && action == Action::Failed;
+        let envelope = &queued.envelope;
+        // RFC 8689 §5: what had to be safe does not come back whole.
+        let safe = envelope.demands.tls == TlsDemand::Required;
+        let wants_all = envelope.ret == Some(Ret::Full) && action == Action::Failed && !safe;
         let ret = if wants_all && queued.size() <= FULL_LEN_MAX { Ret::Full } else { Ret::Headers };
         let read = move || {
             let outgoing = spool.outgoing(&queued)?;
@@ -147,31 +152,21 @@ impl Queue {
         Ok(report.text())
     }
 
-    /// Into mailboxes here.
-    async fn put(
+    /// Into mailboxes here, and to where else the sender's mail is kept.
+    async fn put_notice(
         &self,
-        accounts: &[AccountId],
-        address: &Address,
+        ours: Ours,
         text: Vec<u8>,
+        notice: Notice<'_>,
     ) -> Result<(), NoticeError> {
-        let text = [return_path(None).as_bytes(), delivered_to(address).as_bytes(), &text].concat();
-        let text = std::sync::Arc::new(text);
-        for account in accounts.iter().map(|&account| self.store.account(account)) {
-            let (begun, piece) = (account.clone(), text.clone());
-            let written = move || {
-                let mut incoming = begun.begin()?;
-                incoming.write(&piece)?;
-                let placement = Placement {
-                    target: Target::Inbox,
-                    flags: Flags::default(),
-                    keywords: Vec::new(),
-                };
-                Ok(incoming.finish(crate::net::now(), 0, vec![placement]))
-            };
-            let arrival = self.store.run(written).await.ok_or(NoticeError::Stopping)?;
-            let arrival = arrival.map_err(NoticeError::Store)?;
-            let committed = account.commit(vec![arrival], Cause::Delivery).await;
-            committed.ok_or(NoticeError::Stopping)?.map_err(NoticeError::Store)?;
+        let elsewhere = ours.behind.into_iter().map(|(address, _)| address).chain(ours.forwards);
+        for address in elsewhere {
+            self.send_notice(address, text.clone(), &notice).await?;
+        }
+        let trace = return_path(None) + &delivered_to(&ours.address);
+        let text = Text::Bytes(Arc::new(text));
+        for account in ours.accounts {
+            self.put(account, &trace, &text).await.map_err(NoticeError::Store)?;
         }
         Ok(())
     }
@@ -181,13 +176,13 @@ impl Queue {
         &self,
         address: Address,
         text: Vec<u8>,
-        at: Timestamp,
+        notice: &Notice<'_>,
     ) -> Result<(), NoticeError> {
         let letters = if address.to_string().is_ascii() { Letters::Ascii } else { Letters::Utf8 };
         let body = if text.is_ascii() { Body::SevenBit } else { Body::EightBitMime };
         let to = Recipient { notify: Notify::Never, ..Recipient::new(address) };
-        let demands = Demands { body, letters, ..Demands::default() };
-        let envelope = Envelope { demands, ..Envelope::new(at, None, vec![to]) };
+        let demands = Demands { body, letters, tls: notice.envelope.demands.tls };
+        let envelope = Envelope { demands, ..Envelope::new(notice.at, None, vec![to]) };
         let spool = self.spool.clone();
         let written = move || {
             let mut draft = spool.begin(envelope)?;

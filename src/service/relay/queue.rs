@@ -1,13 +1,15 @@
 //! The queue as sessions and commands share it: its files, what is due, and who is at work.
 
 use super::agenda::{Agenda, Errand};
+use super::destination::Destination;
 use super::visits::Visits;
+use crate::base::AccountId;
 use crate::mail::Domain;
 use crate::registry::Registry;
 use crate::spool::{MessageId, Opened, Queued, Spool};
 use crate::store::Store;
 use smol::channel::{Receiver, Sender, bounded};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// All of it.
@@ -18,21 +20,17 @@ pub struct Queue {
     pub(super) registry: Arc<Registry>,
     pub(super) host: Domain,
     agenda: Mutex<Agenda>,
-    visits: Mutex<HashMap<Domain, Visits>>,
+    visits: Mutex<HashMap<Destination, Visits>>,
+    /// Mailboxes here that have a message of the queue already.
+    came: Mutex<HashSet<(MessageId, AccountId)>>,
     wake: Sender<()>,
     pub(super) woken: Receiver<()>,
 }
 
 impl Queue {
-    /// As it was found. All leaves by `via`, if there is one.
-    pub fn new(
-        opened: Opened,
-        store: Arc<Store>,
-        registry: Arc<Registry>,
-        host: Domain,
-        via: Option<Domain>,
-    ) -> Self {
-        let mut agenda = Agenda::new(via);
+    /// As it was found.
+    pub fn new(opened: Opened, store: Arc<Store>, registry: Arc<Registry>, host: Domain) -> Self {
+        let mut agenda = Agenda::default();
         opened.queued.into_iter().for_each(|queued| agenda.enter(queued));
         let (wake, woken) = bounded(1);
         Self {
@@ -42,6 +40,7 @@ impl Queue {
             host,
             agenda: Mutex::new(agenda),
             visits: Mutex::default(),
+            came: Mutex::default(),
             wake,
             woken,
         }
@@ -69,20 +68,24 @@ impl Queue {
         let _ = self.wake.try_send(());
     }
 
-    pub(super) fn visits(&self) -> MutexGuard<'_, HashMap<Domain, Visits>> {
+    pub(super) fn came(&self) -> MutexGuard<'_, HashSet<(MessageId, AccountId)>> {
+        self.came.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn visits(&self) -> MutexGuard<'_, HashMap<Destination, Visits>> {
         self.visits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A session rests: it is called when there is something for its destination.
-    pub(super) fn rest(&self, domain: &Domain) -> Receiver<()> {
+    pub(super) fn rest(&self, destination: &Destination) -> Receiver<()> {
         let (call, called) = bounded(1);
-        self.visits().entry(domain.clone()).or_default().resting.push(call);
+        self.visits().entry(destination.clone()).or_default().resting.push(call);
         called
     }
 
     /// Nothing of it was tried.
-    pub(super) fn put_back(&self, domain: &Domain, errand: Errand) {
-        self.lock().put_back(domain, errand);
+    pub(super) fn put_back(&self, destination: &Destination, errand: Errand) {
+        self.lock().put_back(destination, errand);
         self.wake_up();
     }
 

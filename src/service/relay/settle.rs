@@ -2,7 +2,7 @@
 //! written down.
 
 use super::agenda::Errand;
-use super::fate::{Finding, Verdict};
+use super::fate::{Finding, Kind, Verdict};
 use super::notice::{Notice, NoticeError};
 use super::queue::Queue;
 use crate::base::Quoted;
@@ -42,13 +42,16 @@ impl Queue {
             }
             match finding.verdict(&queued.envelope, recipient, at) {
                 Verdict::Over(state) => states.push((place, state)),
+                Verdict::Tell(State::Delivered) if finding.kind == Kind::InMailbox => {
+                    tell.push((Action::Delivered, place, finding));
+                }
                 Verdict::Tell(State::Delivered) => tell.push((Action::Relayed, place, finding)),
                 Verdict::Tell(_) => tell.push((Action::Failed, place, finding)),
                 Verdict::TellDelay => tell.push((Action::Delayed, place, finding)),
                 Verdict::Stay => {}
             }
         }
-        for action in [Action::Relayed, Action::Failed, Action::Delayed] {
+        for action in [Action::Delivered, Action::Relayed, Action::Failed, Action::Delayed] {
             let of: Vec<(usize, Finding)> = (tell.iter())
                 .filter(|(wanted, ..)| *wanted == action)
                 .map(|(_, place, finding)| (*place, finding.clone()))
@@ -105,7 +108,12 @@ impl Queue {
                 Err(error) => log::error!("queue={id} {error}"),
             }
         }
-        self.lock().done(id);
+        let mut agenda = self.lock();
+        agenda.done(id);
+        if agenda.get(id).is_none() {
+            self.came().retain(|(one, _)| one != id);
+        }
+        drop(agenda);
         self.wake_up();
     }
 }

@@ -14,7 +14,11 @@ impl Client {
     /// What the server lacks for a job.
     pub(super) fn lack(&self, job: &Job) -> Option<Lack> {
         let (offered, demands) = (&self.offered, job.demands);
-        if demands.tls == TlsDemand::Required && (self.tls.is_none() || !offered.require_tls) {
+        // A server behind us is the end of the way, and a notice goes as well as it can (RFC 8689 §4.4, §5).
+        let is_must = demands.tls == TlsDemand::Required
+            && self.setup.protocol == ClientProtocol::Smtp
+            && job.reverse_path.is_some();
+        if is_must && !self.takes_require_tls() {
             return Some(Lack::RequireTls);
         }
         if demands.letters == Letters::Utf8 && !offered.smtputf8 {
@@ -31,6 +35,10 @@ impl Client {
             SizeOffer::Most(most) if job.size() > most => Some(Lack::Size(most)),
             SizeOffer::Absent | SizeOffer::Unlimited | SizeOffer::Most(_) => None,
         }
+    }
+
+    const fn takes_require_tls(&self) -> bool {
+        self.tls.is_some() && self.offered.require_tls
     }
 
     pub(super) fn begin(&mut self, job: Job) {
@@ -82,7 +90,7 @@ impl Client {
         if job.demands.letters == Letters::Utf8 {
             line += " SMTPUTF8";
         }
-        if job.demands.tls == TlsDemand::Required {
+        if job.demands.tls == TlsDemand::Required && self.takes_require_tls() {
             line += " REQUIRETLS";
         }
         if self.offered.dsn {

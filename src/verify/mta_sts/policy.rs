@@ -7,7 +7,7 @@ use std::time::Duration;
 /// A longer text is none (§3.3).
 pub const POLICY_LEN_MAX: u64 = 64 * 1024;
 /// No policy holds longer than a year.
-pub const MAX_AGE_MAX: Duration = Duration::from_secs(31_557_600);
+pub const MAX_AGE_MAX: Duration = Duration::from_hours(8766);
 const HOSTS_MAX: usize = 100;
 
 /// What a domain wants of those who send to it.

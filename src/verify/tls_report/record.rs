@@ -99,7 +99,7 @@ mod tests {
         }
         assert!(says(&(mailto.clone() + &txt("v=TLSRPTv1; rua=mailto:b@example.com"))).is_empty());
         assert_eq!(says(&(mailto + &txt("v=spf1"))), ["reports@example.com"]);
-        let many = vec!["mailto:a@example.com"; 9].join(",");
+        let many = ["mailto:a@example.com"; 9].join(",");
         assert_eq!(says(&txt(&format!("v=TLSRPTv1; rua={many}"))).len(), 4);
     }
 }

@@ -1,4 +1,4 @@
-//! Where something listens: an address with a port, or a socket's path.
+//! Where a server listens, ours or one that we go to: an address with a port, or a socket's path.
 
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// A place to listen at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
     /// A port.
     Address(SocketAddr),
