@@ -7,14 +7,14 @@ use crate::daemon::{AliasTo, Request};
 use argh::FromArgs;
 use std::path::PathBuf;
 
-/// Let mail for another address go to someone; several may share one.
+/// Let mail for another address go to someone here or elsewhere; several may share one.
 #[derive(Debug, FromArgs)]
 #[argh(subcommand, name = "alias add")]
 pub struct AliasAdd {
     /// the address, in one of the domains of the box
     #[argh(positional)]
     alias: String,
-    /// an address of the one who gets its mail
+    /// an address of the one who gets its mail, on this server or any other
     #[argh(positional)]
     user: String,
     /// print one line of JSON

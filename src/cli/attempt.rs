@@ -7,6 +7,7 @@ use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, Trial, TrialAccou
 use crate::mail::Domain;
 use crate::net::{Acceptor, Trust};
 use crate::registry::Registry;
+use crate::service::RECIPIENTS_A_DAY;
 use crate::store::Store;
 use argh::FromArgs;
 use rustix::fs::Mode;
@@ -62,7 +63,15 @@ fn try_out(words: &TryWords) -> Result<(), Stop> {
     let control = Control::bind(&words.dir.join(TRY_SOCKET), facts)?;
     let trust = Trust::default();
     // A trial's people are nobody's: their mail does not leave.
-    let plan = Plan { host, clear_text: ClearText::Allowed, tls, control, trust, relay: None };
+    let plan = Plan {
+        host,
+        clear_text: ClearText::Allowed,
+        tls,
+        control,
+        trust,
+        recipients_a_day: RECIPIENTS_A_DAY,
+        relay: None,
+    };
     let store = Arc::new(Store::new(&data));
     let number = |at| if words.port_base == 0 { 0 } else { words.port_base.saturating_add(at) };
     let address = |at| SocketAddr::from((Ipv4Addr::LOCALHOST, number(at))).into();

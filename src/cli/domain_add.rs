@@ -17,6 +17,10 @@ pub struct DomainAdd {
     /// an address of the one who gets mail for addresses that nobody has (default: it is refused)
     #[argh(option)]
     catch_all: Option<String>,
+    /// a server behind this one that keeps the mail of those whom nobody here is, and says who they are: where it listens
+    /// for LMTP, like 192.0.2.7:24 or /run/dovecot/lmtp
+    #[argh(option)]
+    lmtp: Option<String>,
     /// print one line of JSON
     #[argh(switch)]
     json: bool,
@@ -31,13 +35,13 @@ pub struct DomainAdd {
 impl Command for DomainAdd {
     fn run(self) -> Result<(), Stop> {
         let server = Server::find(self.config.as_deref(), self.dir.as_deref())?;
-        let done: DomainRow =
-            server.ask(&Request::DomainAdd { domain: self.domain, catch_all: self.catch_all })?;
+        let (domain, catch_all, lmtp) = (self.domain, self.catch_all, self.lmtp);
+        let done: DomainRow = server.ask(&Request::DomainAdd { domain, catch_all, lmtp })?;
         if self.json {
             return show::json(&done);
         }
-        show::talk(&match done.catch_all {
-            Some(user) => format!("{} is ours; what nobody has goes to {user}", done.domain),
+        show::talk(&match done.catch_all.or(done.lmtp) {
+            Some(to) => format!("{} is ours; what nobody has here goes to {to}", done.domain),
             None => format!("{} is ours", done.domain),
         });
         Ok(())

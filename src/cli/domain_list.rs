@@ -31,10 +31,11 @@ impl Command for DomainList {
         }
         let row = |row: DomainRow| {
             let from = if row.in_settings { "pillarbox.toml" } else { "domain add" };
-            vec![row.domain, from.to_owned(), row.catch_all.unwrap_or_default()]
+            let rest = row.catch_all.or(row.lmtp).unwrap_or_default();
+            vec![row.domain, from.to_owned(), rest]
         };
         let rows: Vec<_> = done.into_iter().map(row).collect();
-        show::data(&show::table(&["domain", "from", "catch-all"], &rows));
+        show::data(&show::table(&["domain", "from", "the rest goes to"], &rows));
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use crate::config::{self, DEFAULT_PATH, Settings};
 use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, certificate, serve};
 use crate::net::{Connector, Resolver};
 use crate::registry::{Person, Registry};
-use crate::service::{Queue, Relay, Smarthost};
+use crate::service::{Queue, RECIPIENTS_A_DAY, Relay, Smarthost};
 use crate::smtp::client::Login;
 use crate::spool::Spool;
 use crate::store::Store;
@@ -48,7 +48,15 @@ impl Command for ServeWords {
         let resolver = Resolver::new(settings.dns);
         let relay = Relay::new(queue, resolver, Connector::new()?, smarthost);
         let relay = Some(Arc::new(relay));
-        let plan = Plan { host, clear_text: ClearText::Refused, tls, control, trust, relay };
+        let plan = Plan {
+            host,
+            clear_text: ClearText::Refused,
+            tls,
+            control,
+            trust,
+            recipients_a_day: settings.recipients_a_day.unwrap_or(RECIPIENTS_A_DAY),
+            relay,
+        };
         serve(plan, &wanted, store, registry, ready)?;
         Ok(())
     }

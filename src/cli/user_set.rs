@@ -3,7 +3,7 @@
 use super::command::{Command, Stop};
 use super::server::Server;
 use super::show;
-use crate::daemon::{MessageQuota, Quota, Request, User};
+use crate::daemon::{Kept, MessageQuota, Quota, Request, User};
 use argh::FromArgs;
 use std::path::PathBuf;
 
@@ -26,6 +26,10 @@ pub struct UserSet {
     /// how many messages they may have: 50000, or none for any number
     #[argh(option)]
     quota_messages: Option<String>,
+    /// a server behind this one that keeps their mail, by where it listens for LMTP: 192.0.2.7:24, /run/dovecot/lmtp; or
+    /// none for a mailbox here
+    #[argh(option)]
+    lmtp: Option<String>,
     /// print one line of JSON
     #[argh(switch)]
     json: bool,
@@ -41,16 +45,23 @@ impl Command for UserSet {
     fn run(self) -> Result<(), Stop> {
         let quota = self.quota.as_deref().map(quota).transpose()?;
         let message_quota = self.quota_messages.as_deref().map(message_quota).transpose()?;
+        let kept = self.lmtp.map(|server| match server.as_str() {
+            "none" => Kept::Here,
+            _ => Kept::Behind(server),
+        });
+        let changes = quota.is_some() || message_quota.is_some() || kept.is_some();
         let enabled = match (self.enable, self.disable) {
             (true, false) => Some(true),
             (false, true) => Some(false),
-            (false, false) if quota.is_some() || message_quota.is_some() => None,
+            (false, false) if changes => None,
             _ => {
-                let text = "say --enable or --disable, or give a --quota or --quota-messages";
+                let text =
+                    "say --enable or --disable, or give a --quota, --quota-messages or --lmtp";
                 return Err(Stop::Usage(text.to_owned()));
             }
         };
-        let request = Request::UserSet { address: self.address, enabled, quota, message_quota };
+        let request =
+            Request::UserSet { address: self.address, enabled, quota, message_quota, kept };
         let server = Server::find(self.config.as_deref(), self.dir.as_deref())?;
         let done: User = server.ask(&request)?;
         if self.json {
@@ -69,7 +80,9 @@ impl Command for UserSet {
             Some(quota) => format!("in {} messages of {quota}", done.messages),
             None => format!("in {} messages", done.messages),
         };
-        show::talk(&format!("{name} {login}, {room}, {messages}"));
+        let behind =
+            done.lmtp.map(|server| format!("; new mail is kept by {server}")).unwrap_or_default();
+        show::talk(&format!("{name} {login}, {room}, {messages}{behind}"));
         Ok(())
     }
 }

@@ -23,6 +23,7 @@ pub struct Draft {
     pub key: Option<PathBuf>,
     pub trust: Trust,
     pub dns: Servers,
+    pub recipients_a_day: Option<u32>,
     pub smarthost: Option<(Domain, u16)>,
     pub smarthost_user: Option<String>,
     pub smarthost_password: Option<PathBuf>,
@@ -52,7 +53,7 @@ const NETWORKS: &str =
     "an address or a network, like \"192.0.2.7\" or \"10.0.0.0/8\", or a list of these";
 
 /// Every key that may stand in the file.
-pub const KEYS: [Key; 23] = [
+pub const KEYS: [Key; 24] = [
     Key {
         section: None,
         name: "data",
@@ -120,6 +121,12 @@ pub const KEYS: [Key; 23] = [
         name: "trusted",
         expected: "true (these servers check signatures, and the way to them is safe) or false",
         take: |to, _, v| believed(v).map(|believed| to.dns.believed = believed),
+    },
+    Key {
+        section: Some("limits"),
+        name: "recipients_a_day",
+        expected: "how many recipients elsewhere a device may send to in a day, like 300",
+        take: |to, _, v| put(&mut to.recipients_a_day, count(v)),
     },
     Key {
         section: Some("smarthost"),
@@ -192,6 +199,12 @@ fn smarthost(value: &Value<'_>) -> Result<(Domain, u16), usize> {
         };
         Some((Domain::parse(name).filter(|name| !name.is_literal())?, port))
     })
+}
+
+fn count(value: &Value<'_>) -> Result<u32, usize> {
+    let number = value.get_ref().as_integer();
+    let read = number.and_then(|number| u32::from_str_radix(number.as_str(), number.radix()).ok());
+    read.filter(|count| *count > 0).ok_or(value.span().start)
 }
 
 fn truth(value: &Value<'_>) -> Result<bool, usize> {

@@ -30,6 +30,8 @@ pub struct Settings {
     pub trust: Trust,
     /// Who is asked for names: what `net::Resolver` is made of.
     pub dns: Servers,
+    /// Recipients elsewhere that a device has in a day without being held up.
+    pub recipients_a_day: Option<u32>,
     /// Who brings our mail on; `None`: it goes straight to the recipients' servers.
     pub smarthost: Option<Smarthost>,
     listen: Vec<(&'static str, Vec<Endpoint>)>,
@@ -135,6 +137,7 @@ impl Settings {
                 tls,
                 trust,
                 dns,
+                recipients_a_day: draft.recipients_a_day,
                 smarthost,
                 listen,
             }),

@@ -8,7 +8,7 @@ use crate::mail::Domain;
 use crate::net::{Acceptor, Trust};
 use crate::pop3;
 use crate::registry::Registry;
-use crate::service::{Logins, Outbox, Relay, Signing};
+use crate::service::{Allowance, Asking, Logins, Outbox, Relay, Signing};
 use crate::smtp;
 use crate::store::Store;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub struct Plan {
     pub control: Control,
     /// Addresses that may do what others may not.
     pub trust: Trust,
+    /// Recipients elsewhere that a device has in a day without being held up.
+    pub recipients_a_day: u32,
     /// What brings mail to other servers; `None`: nothing leaves this machine.
     pub relay: Option<Arc<Relay>>,
 }
@@ -44,6 +46,10 @@ pub struct House {
     pub logins: Arc<Logins>,
     /// Our signatures.
     pub signing: Arc<Signing>,
+    /// Knows whom servers behind us know.
+    pub asking: Option<Arc<Asking>>,
+    /// How much devices send.
+    pub allowance: Arc<Allowance>,
     /// Sessions that run.
     pub smtp: Arc<Sessions<smtp::News>>,
     /// The same.
@@ -55,8 +61,8 @@ pub struct House {
 impl House {
     /// What mail leaves by; `None`: nothing leaves.
     pub fn outbox(&self) -> Option<Outbox> {
-        let signing = self.signing.clone();
-        let relay = self.plan.relay.as_ref();
-        relay.map(|relay| Outbox { queue: relay.queue().clone(), signing })
+        let (signing, allowance) = (self.signing.clone(), self.allowance.clone());
+        let (queue, asking) = (self.plan.relay.as_ref()?.queue().clone(), self.asking.clone()?);
+        Some(Outbox { queue, signing, allowance, asking })
     }
 }

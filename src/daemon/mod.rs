@@ -19,10 +19,10 @@ pub use crate::service::Pace;
 pub use certificate::{CertificateError, certificate};
 pub use control::{
     ANSWER_LEN_MAX, AliasTo, Answer, Chunk, Control, ControlError, Device, DkimKey, DomainRow,
-    ExportHead, ExportStep, Facts, ImportStep, ImportWay, MailboxHead, Marked, MessageOutcome,
-    MessageQuota, MessageRow, Named, NewDevice, PortAt, QueuedMessage, QueuedRecipient, QueuedTry,
-    Quota, REQUEST_LEN_MAX, Request, Revoked, Said, Status, Transfer, User, UserAdded, UserRemoved,
-    Zone, ZoneRecord,
+    ExportHead, ExportStep, Facts, ImportStep, ImportWay, Kept, MailboxHead, Marked,
+    MessageOutcome, MessageQuota, MessageRow, Named, NewDevice, PortAt, QueuedMessage,
+    QueuedRecipient, QueuedTry, Quota, REQUEST_LEN_MAX, Request, Revoked, Said, Status, Transfer,
+    User, UserAdded, UserRemoved, Zone, ZoneRecord,
 };
 pub use house::Plan;
 pub use inherited::InheritedError;

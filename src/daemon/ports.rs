@@ -14,7 +14,7 @@ use crate::mail::Domain;
 use crate::net::{self, Crowd};
 use crate::pop3;
 use crate::registry::Registry;
-use crate::service::{Logins, Signing};
+use crate::service::{Allowance, Asking, Logins, Signing};
 use crate::smtp;
 use crate::store::Store;
 use async_signal::{Signal, Signals};
@@ -84,17 +84,12 @@ async fn run(
     let submission = ports.iter().find(|running| running.port == Port::Submissions);
     let submission_port = submission.and_then(|running| running.address.port()).unwrap_or(465);
     let (smtp, imap, pop3) = (Sessions::new(), Sessions::new(), Sessions::new());
-    let people = registry.people().unwrap_or_else(|error| {
-        log::error!("quotas are not known: {error}");
-        Vec::new()
-    });
-    for person in people {
-        let account = store.account(person.account);
-        account.set_quota(person.quota);
-        account.set_message_quota(person.message_quota);
-    }
+    set_quotas(&store, &registry);
     let logins = Arc::new(Logins::new(store.clone(), registry.clone()));
     let signing = Arc::new(signing(&plan, &registry));
+    let allowance = Arc::new(Allowance::new(plan.recipients_a_day));
+    let relay = plan.relay.as_ref();
+    let asking = relay.map(|relay| Arc::new(Asking::new(relay.connector(), &plan.host)));
     let house = Arc::new(House {
         plan,
         submission_port,
@@ -102,6 +97,8 @@ async fn run(
         registry,
         logins,
         signing,
+        asking,
+        allowance,
         smtp,
         imap,
         pop3,
@@ -172,6 +169,18 @@ async fn run(
     }
     smol::unblock(move || store.close()).await;
     Ok(())
+}
+
+fn set_quotas(store: &Store, registry: &Registry) {
+    let people = registry.people().unwrap_or_else(|error| {
+        log::error!("quotas are not known: {error}");
+        Vec::new()
+    });
+    for person in people {
+        let account = store.account(person.account);
+        account.set_quota(person.quota);
+        account.set_message_quota(person.message_quota);
+    }
 }
 
 /// The keys of all domains, and of the host, which sends reports.

@@ -5,6 +5,7 @@
 use super::address::Address;
 use super::date::Date;
 use super::dsn_wish::{EnvelopeId, OriginalRecipient};
+use super::future_release::FutureRelease;
 use std::fmt::Write;
 
 /// What is to be told.
@@ -22,6 +23,8 @@ pub struct DeliveryReport<'a> {
     pub message_id: &'a str,
     /// The sender's name for the message.
     pub envelope_id: Option<&'a EnvelopeId>,
+    /// When it was to leave, if not at once.
+    pub release: Option<FutureRelease>,
     /// At least one, all of one action.
     pub fates: &'a [Fate],
     /// The message, or its header alone, lines ended by CRLF.
@@ -256,6 +259,9 @@ impl DeliveryReport<'_> {
         }
         field(out, "Reporting-MTA", &format!("dns; {}", self.host));
         field(out, "Arrival-Date", &self.arrived.to_string());
+        if let Some(release) = self.release {
+            field(out, "Future-Release-Request", &release.text());
+        }
         for fate in self.fates {
             *out += "\r\n";
             if let Some(original) = &fate.original {
@@ -360,6 +366,7 @@ mod tests {
             arrived: at(1_700_000_000),
             message_id: "abc123@mail.example.org",
             envelope_id: None,
+            release: None,
             fates: &[fate],
             original: Original::Header(b"Subject: hello\r\nX: \xff\r\n"),
         };

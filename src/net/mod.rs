@@ -19,7 +19,7 @@ mod wire;
 
 pub use attempts::Attempts;
 pub use behind::{BehindError, behind};
-pub use clock::now;
+pub use clock::{now, within};
 pub use connect::{ConnectError, connect, connect_locally};
 pub use connector::Connector;
 pub use drive::{DriveError, End, drive, secure};

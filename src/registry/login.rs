@@ -17,6 +17,8 @@ pub struct LoggedIn {
     pub account: AccountId,
     /// The address, for logs.
     pub name: String,
+    /// The device whose password or key it was.
+    pub device: i64,
 }
 
 /// `used` is kept to the hour: a phone that logs in each minute must not write each minute.
@@ -34,12 +36,13 @@ impl Registry {
             return Ok(None);
         }
         let Ok(address) = Address::parse(authcid.as_bytes()) else { return Ok(None) };
-        let account = match proof {
+        let found = match proof {
             Proof::Password(password) => self.check_login(&address, password.reveal(), now)?,
             Proof::Device(device) => self.check_device(&address, *device, now)?,
             Proof::Wrong => None,
         };
-        Ok(account.map(|account| LoggedIn { account, name: address.to_string() }))
+        let name = || address.to_string();
+        Ok(found.map(|(account, device)| LoggedIn { account, name: name(), device }))
     }
 
     /// A salt and the keys of every device, for an exchange in SCRAM; `nonce` is random. A name that nobody has gets no keys and a salt that
@@ -84,7 +87,7 @@ impl Registry {
         address: &Address,
         device: i64,
         now: Timestamp,
-    ) -> Result<Option<AccountId>, RegistryError> {
+    ) -> Result<Option<(AccountId, i64)>, RegistryError> {
         let Some(person) = self.resolve(address)? else { return Ok(None) };
         let db = self.lock();
         let found = db
@@ -93,16 +96,17 @@ impl Registry {
             .optional()?;
         let Some(used) = found else { return Ok(None) };
         mark_used(&db, device, used, now)?;
-        Ok(Some(person))
+        Ok(Some((person, device)))
     }
 
-    /// Who logs in with this address and password; costs one SHA-256 and looks at each device of the account.
+    /// Who logs in with this address and password, and by which device; costs one SHA-256 and looks at each device of the
+    /// account.
     pub fn check_login(
         &self,
         address: &Address,
         password: &str,
         now: Timestamp,
-    ) -> Result<Option<AccountId>, RegistryError> {
+    ) -> Result<Option<(AccountId, i64)>, RegistryError> {
         let (Some(person), Some(password)) =
             (self.resolve(address)?, DevicePassword::typed(password))
         else {
@@ -122,7 +126,7 @@ impl Registry {
         let hits: Vec<_> = devices.into_iter().filter(is_it).collect();
         let Some(&(id, _, used)) = hits.first() else { return Ok(None) };
         mark_used(&db, id, used, now)?;
-        Ok(Some(person))
+        Ok(Some((person, id)))
     }
 }
 

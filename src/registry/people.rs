@@ -30,6 +30,8 @@ pub struct Person {
     pub quota: Option<u64>,
     /// Messages that the person may have; `None`: any number.
     pub message_quota: Option<u64>,
+    /// The server behind us that keeps their mail.
+    pub lmtp: Option<String>,
 }
 
 /// May a person log in? Mail comes in either way.
@@ -168,14 +170,14 @@ impl Registry {
         let db = self.lock();
         let mut statement =
             db.prepare_cached(
-                "SELECT person, address, disabled, quota, message_quota FROM addresses JOIN people ON people.id=person ORDER BY person, position",
+                "SELECT person, address, disabled, quota, message_quota, lmtp FROM addresses JOIN people ON people.id=person ORDER BY person, position",
             )?;
         let rows = statement.query_map([], |row| {
             let standing = if row.get(2)? { Standing::Disabled } else { Standing::Enabled };
             let quota = row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned);
             let message_quota = row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned);
             let (account, addresses) = (account(row.get(0)?), vec![row.get(1)?]);
-            Ok(Person { account, addresses, standing, quota, message_quota })
+            Ok(Person { account, addresses, standing, quota, message_quota, lmtp: row.get(5)? })
         })?;
         let mut people: Vec<Person> = Vec::new();
         for row in rows {
@@ -297,7 +299,7 @@ mod tests {
         let registry = Registry::open(&path).unwrap();
         let check = |address: &str, password: &str| {
             let address = Address::parse(address.as_bytes()).unwrap();
-            registry.check_login(&address, password, now).unwrap()
+            registry.check_login(&address, password, now).unwrap().map(|(who, _)| who)
         };
         assert_eq!(check("ann@EXAMPLE.org", spelled.reveal()), Some(account));
         assert_eq!(check("ann@example.org", &spelled.reveal().replace('-', "")), Some(account));

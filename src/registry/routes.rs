@@ -23,6 +23,8 @@ pub struct OurDomain {
     pub domain: String,
     /// The first address of whoever gets mail for addresses that nobody has.
     pub catch_all: Option<String>,
+    /// The server behind us that keeps the mail of the rest.
+    pub lmtp: Option<String>,
 }
 
 impl Registry {
@@ -154,11 +156,13 @@ impl Registry {
     pub fn domains(&self) -> Result<Vec<OurDomain>, RegistryError> {
         let db = self.lock();
         let mut statement = db.prepare_cached(
-            "SELECT domains.domain, address FROM domains LEFT JOIN addresses ON person=catch_all AND position=0
+            "SELECT domains.domain, address, lmtp FROM domains LEFT JOIN addresses ON person=catch_all AND position=0
              ORDER BY domains.domain",
         )?;
-        let rows = statement
-            .query_map([], |row| Ok(OurDomain { domain: row.get(0)?, catch_all: row.get(1)? }))?;
+        let rows = statement.query_map([], |row| {
+            let (domain, catch_all) = (row.get(0)?, row.get(1)?);
+            Ok(OurDomain { domain, catch_all, lmtp: row.get(2)? })
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

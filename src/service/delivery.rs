@@ -1,6 +1,7 @@
 //! A message under way to mailboxes here and to the queue: what is held of it, what is written, and how it ends for each
 //! recipient. The sender controls the text, and how much of it there is.
 
+use super::allowance::{Allowance, Allowed};
 use super::fresh_id::fresh_id;
 use super::leaving::{Leaving, Outbox, Signs};
 use super::owners::Ours;
@@ -33,6 +34,8 @@ pub struct Message {
     leaving: Option<Leaving>,
     /// Of what our own people send.
     ends: LineEnds,
+    /// Not to leave before then, and its sender's device has sent too much for the first time.
+    allowed: Allowed,
     /// Not yet written; a submitted message waits here until its header is whole.
     held: Vec<u8>,
     began: Timestamp,
@@ -60,6 +63,8 @@ enum Delivery {
 
 /// A short message is written in one go, when it is all there.
 const HOLD_LEN: usize = 128 * 1024;
+/// RFC 5321 §6.3.
+const HOPS_MAX: usize = 100;
 
 impl Delivery {
     /// What is to be committed; until that is known to be done, the answer is that we stop.
@@ -104,16 +109,31 @@ impl Message {
             header: Vec::new(),
             leaving: None,
             ends: LineEnds::default(),
+            allowed: Allowed::Now,
             held: Vec::new(),
             began,
         }
     }
 
+    /// Holds what goes to others, if the device has sent too much.
+    pub fn hold_by(&mut self, allowance: &Allowance) {
+        let device = self.envelope.login.as_ref().and_then(|login| login.device);
+        if let Some(device) = device.filter(|_| !self.outward.is_empty()) {
+            self.allowed = allowance.take(device, self.outward.len(), self.began);
+        }
+    }
+
     /// Adds the mailboxes of the envelope's next path, with the address to note as Delivered-To; or why it has none.
     pub fn add(&mut self, owners: Result<Ours, Reply>, wishes: &Wishes) {
-        let way = owners.map(|Ours { address, accounts, behind, .. }| {
-            for (there, _) in behind {
-                self.go_out(there, wishes.clone());
+        let way = owners.map(|ours| {
+            let Ours { address, mut accounts, behind, .. } = ours;
+            for there in behind {
+                self.go_out(there.address, wishes.clone());
+            }
+            // What is to leave later is for the queue, whoever gets it.
+            if self.envelope.parameters.release.is_some() && !accounts.is_empty() {
+                self.go_out(address.clone(), wishes.clone());
+                accounts.clear();
             }
             if wishes.notify.on_success() && !accounts.is_empty() {
                 self.pleased.push((address.clone(), wishes.clone()));
@@ -202,6 +222,9 @@ impl Message {
             let (outbox, queued) = finished.map_err(|error| not_queued(&error))?;
             outbox.queue.accept(queued);
         }
+        if let (Some(outbox), Allowed::FirstUntil(_)) = (outbox, self.allowed) {
+            self.tell_too_much(outbox).await;
+        }
         if let Some(outbox) = outbox {
             self.tell_arrival(outbox).await;
         }
@@ -246,6 +269,10 @@ impl Message {
     ) -> Result<(), Reply> {
         let mut held = std::mem::take(&mut self.held);
         if self.is_fresh() {
+            if Fields::new(&held).filter(|field| field.is("received")).count() > HOPS_MAX {
+                let text = "This message goes in circles: more than 100 servers have passed it on";
+                return Err(Reply::new(554, Enhanced(5, 4, 6), text));
+            }
             if self.envelope.login.is_some() {
                 held = self.complete(&held, host)?;
             }
@@ -282,6 +309,7 @@ impl Message {
         header: &[u8],
     ) -> Result<Leaving, SpoolError> {
         let mut envelope = self.envelope_to(&self.outward);
+        envelope.hold_until = envelope.hold_until.max(self.allowed.until());
         // Whoever demands that it be safe is not asked what the header says (RFC 8689 §4.1).
         if envelope.demands.tls == TlsDemand::AsOffered && waives_tls(header) {
             envelope.demands.tls = TlsDemand::Waived;
@@ -309,6 +337,8 @@ impl Message {
             demands: parameters.demands,
             ret: parameters.ret,
             envelope_id: parameters.envelope_id.clone(),
+            release: parameters.release,
+            hold_until: parameters.release.map(|release| release.at(self.began)),
             ..spool::Envelope::new(self.began, self.envelope.reverse_path.clone(), recipients)
         }
     }
@@ -335,6 +365,31 @@ impl Message {
         };
         if let Err(error) = outbox.queue.tell(notice).await {
             log::error!("service=receive the sender is not told of the arrival: {error}");
+        }
+    }
+
+    /// Tells the sender that a device sends more than anyone would. The sender is one of ours, and so is told at once.
+    async fn tell_too_much(&self, outbox: &Outbox) {
+        let (Some(login), Some(to)) = (&self.envelope.login, &self.envelope.reverse_path) else {
+            return;
+        };
+        let a_day = outbox.allowance.a_day();
+        log::warn!(
+            "login={} a device sends to more than {a_day} in a day; the rest is held",
+            login.name
+        );
+        let text = format!(
+            "One of your devices has sent mail to more than {a_day} people in a day. What is over that is held and leaves on the next days, \
+             {a_day} a day; nothing is lost.\n\
+             If that was you, whoever runs this server can let it go at once: pillarbox queue retry. (The limit is recipients_a_day in \
+             pillarbox.toml.)\n\
+             If it was not you, somebody else knows the password of that device. Have it revoked now: pillarbox device list {name}, \
+             pillarbox device revoke {name} ID; then pillarbox queue list shows what is held, and pillarbox queue drop ID removes it.",
+            name = login.name
+        );
+        let subject = "Too much mail from one of your devices";
+        if let Err(error) = outbox.queue.write_to(login.account, to, subject, &text).await {
+            log::error!("login={} is not told: {error}", login.name);
         }
     }
 

@@ -1,6 +1,8 @@
 //! A message on its way into the queue: written piece by piece, hashed as it goes by, signed when it is whole. The sender
 //! controls the text.
 
+use super::allowance::Allowance;
+use super::asking::Asking;
 use super::relay::Queue;
 use super::signing::Signing;
 use crate::base::Timestamp;
@@ -18,6 +20,10 @@ pub struct Outbox {
     pub queue: Arc<Queue>,
     /// Our signatures.
     pub signing: Arc<Signing>,
+    /// How much of it leaves in a day.
+    pub allowance: Arc<Allowance>,
+    /// Knows whom servers behind us know.
+    pub asking: Arc<Asking>,
 }
 
 /// Do we vouch for a message?

@@ -2,6 +2,8 @@
 //! of them need is handed in by `daemon`.
 
 mod access;
+mod allowance;
+mod asking;
 mod collect;
 mod delivery;
 mod fresh_id;
@@ -16,6 +18,8 @@ mod signing;
 mod tls_reports;
 
 pub use access::Access;
+pub use allowance::{Allowance, RECIPIENTS_A_DAY};
+pub use asking::Asking;
 pub use collect::Collect;
 pub use import::{BATCH_MAX, Import, Marks, Outcome, Way};
 pub use leaving::Outbox;

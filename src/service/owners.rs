@@ -24,9 +24,29 @@ pub struct Ours {
     /// Those whose mailboxes are here.
     pub accounts: Vec<AccountId>,
     /// Those whose mail a server behind us keeps, by the address that it knows.
-    pub behind: Vec<(Address, Endpoint)>,
+    pub behind: Vec<Behind>,
     /// Addresses elsewhere that it goes on to.
     pub forwards: Vec<Address>,
+}
+
+/// Somebody whose mail a server behind us keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// The address that it knows.
+    pub address: Address,
+    /// Where it listens.
+    pub server: Endpoint,
+    /// Who knows that there is such a person.
+    pub known: KnownBy,
+}
+
+/// Who knows whether somebody is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownBy {
+    /// We do.
+    Us,
+    /// Only the server behind us.
+    Server,
 }
 
 impl Ours {
@@ -63,15 +83,16 @@ pub fn owner(
                     // An alias is nobody's name there.
                     let own = registry.resolve(&ours.address)? == Some(person);
                     let first = if own { None } else { registry.first_address(person)? };
-                    let known = first.unwrap_or_else(|| ours.address.clone());
-                    ours.behind.push((known, server));
+                    let address = first.unwrap_or_else(|| ours.address.clone());
+                    ours.behind.push(Behind { address, server, known: KnownBy::Us });
                 }
             }
         }
         return Ok(Owner::Ours(ours));
     }
     if let Some(server) = registry.lmtp_of_domain(address.domain())? {
-        let behind = vec![(address.clone(), server)];
+        let known = KnownBy::Server;
+        let behind = vec![Behind { address: address.clone(), server, known }];
         return Ok(Owner::Ours(Ours { behind, ..Ours::of(address, Vec::new()) }));
     }
     // RFC 5321 §4.5.1: postmaster always reaches a person.

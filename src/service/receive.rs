@@ -1,10 +1,11 @@
 //! A message arrives by SMTP: who may send it, for whom it is, and that it is safe on the disk before the peer is told so.
 //! Every role ends here: other servers' mail, our own people's mail to people here, and what a server before us hands on.
 
+use super::asking::Known;
 use super::delivery::Message;
 use super::leaving::Outbox;
 use super::login::{LoginRefused, Logins};
-use super::owners::{Ours, Owner, owner};
+use super::owners::{KnownBy, Ours, Owner, owner};
 use super::replies::{failed, fault, not_stored, stopped};
 use crate::mail::{Address, Domain};
 use crate::net;
@@ -79,7 +80,9 @@ impl Receive {
 
     async fn authenticate(&self, credentials: Credentials) -> Answer {
         match self.logins.check("smtp", self.peer, credentials).await {
-            Ok(LoggedIn { account, name }) => Answer::LoggedIn(Login { account, name }),
+            Ok(LoggedIn { account, name, device }) => {
+                Answer::LoggedIn(Login { account, name, device: Some(device) })
+            }
             Err(refused) => Answer::Refuse(refusal(refused)),
         }
     }
@@ -106,7 +109,10 @@ impl Receive {
         logged_in: bool,
     ) -> Result<(), Reply> {
         let accounts = match self.way(path, logged_in).await? {
-            Way::Ours(ours) => ours.accounts,
+            Way::Ours(ours) => {
+                self.must_be_known(&ours, logged_in).await?;
+                ours.accounts
+            }
             Way::Out(_) => return Ok(()),
         };
         for account in accounts {
@@ -140,8 +146,32 @@ impl Receive {
         }
     }
 
+    /// Asks the server behind us whether it knows somebody whom we do not. Our own people's mail waits for one that is away.
+    async fn must_be_known(&self, ours: &Ours, logged_in: bool) -> Result<(), Reply> {
+        let Some(outbox) = &self.outbox else { return Ok(()) };
+        for behind in ours.behind.iter().filter(|behind| behind.known == KnownBy::Server) {
+            match outbox.asking.ask(&behind.server, &behind.address).await {
+                Known::Yes => {}
+                Known::No(heard) => {
+                    let text = format!("The mail server behind this one said: {heard}");
+                    return Err(Reply::new(550, Enhanced(5, 1, 1), text));
+                }
+                Known::Unknown(_) if logged_in => {}
+                Known::Unknown(_) => {
+                    let text = "The mail server behind this one cannot be asked; try later";
+                    return Err(Reply::new(451, Enhanced(4, 4, 1), text));
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn begin(&mut self, envelope: Box<Envelope>) -> Result<(), Reply> {
         let (recipients, logged_in) = (envelope.recipients.clone(), envelope.login.is_some());
+        if envelope.parameters.release.is_some() && self.outbox.is_none() {
+            let text = "Nothing leaves this machine, so nothing is held on it";
+            return Err(Reply::new(550, Enhanced(5, 3, 3), text));
+        }
         let mut message = Message::new(envelope, net::now());
         for recipient in recipients {
             match self.way(recipient.path, logged_in).await {
@@ -151,6 +181,9 @@ impl Receive {
             }
         }
         message.verdict()?;
+        if let Some(outbox) = &self.outbox {
+            message.hold_by(&outbox.allowance);
+        }
         self.message = Some(message);
         Ok(())
     }

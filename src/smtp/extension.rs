@@ -3,6 +3,7 @@
 use super::parameter::{self, MailParameters};
 use super::recipient::Wishes;
 use super::session::Session;
+use crate::mail::{Date, HOLD_MAX};
 use crate::sasl::offered;
 
 /// Sets what a parameter says; `None` if its value is none.
@@ -80,6 +81,17 @@ const EXTENSIONS: &[Extension] = &[
         announce: |_| Some(String::new()),
         of_mail: &[("RET", parameter::ret), ("ENVID", parameter::envelope_id)],
         of_rcpt: &[("NOTIFY", parameter::notify), ("ORCPT", parameter::original)],
+    },
+    // RFC 4865: for submission only (§4.2).
+    Extension {
+        keyword: "FUTURERELEASE",
+        announce: |session| {
+            let at = session.now + HOLD_MAX;
+            let until = Date { at, zone_minutes: 0 }.internet();
+            session.is_submission().then(|| format!(" {} {until}", HOLD_MAX.as_secs()))
+        },
+        of_mail: &[("HOLDFOR", parameter::hold_for), ("HOLDUNTIL", parameter::hold_until)],
+        of_rcpt: &[],
     },
     // RFC 2034
     Extension {

@@ -1,7 +1,9 @@
 //! The parameters of MAIL and RCPT (RFC 5321 §4.1.2) and their values. The peer wrote them.
 
 use super::recipient::Wishes;
-use crate::mail::{Body, Demands, EnvelopeId, Letters, Notify, OriginalRecipient, Ret, TlsDemand};
+use crate::mail::{
+    Body, Demands, EnvelopeId, FutureRelease, Letters, Notify, OriginalRecipient, Ret, TlsDemand,
+};
 
 /// What MAIL said of the message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,6 +16,8 @@ pub struct MailParameters {
     pub ret: Option<Ret>,
     /// The sender's name for it (RFC 3461).
     pub envelope_id: Option<EnvelopeId>,
+    /// When it is to leave, if not at once (RFC 4865).
+    pub release: Option<FutureRelease>,
 }
 
 /// SIZE: `1*20DIGIT`. A number over `u64` is as good as the largest.
@@ -40,6 +44,24 @@ pub fn smtputf8(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
 pub fn require_tls(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
     parameters.demands.tls = TlsDemand::Required;
     value.is_empty().then_some(())
+}
+
+/// HOLDFOR: seconds. One of the two only (RFC 4865 §4.1).
+pub fn hold_for(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
+    hold(parameters, FutureRelease::parse_for(value))
+}
+
+/// HOLDUNTIL: a time.
+pub fn hold_until(parameters: &mut MailParameters, value: &[u8]) -> Option<()> {
+    hold(parameters, FutureRelease::parse_until(value))
+}
+
+fn hold(parameters: &mut MailParameters, release: Option<FutureRelease>) -> Option<()> {
+    if parameters.release.is_some() {
+        return None;
+    }
+    parameters.release = Some(release?);
+    Some(())
 }
 
 /// AUTH: `<>` or a mailbox in xtext. We trust nobody's word for another, so it is read and dropped (RFC 4954 §5).

@@ -12,7 +12,7 @@ use super::reply::{Enhanced, Reply};
 use super::session::{Greeting, Role, Session};
 use super::transaction::{Envelope, Transaction};
 use crate::base::Secret;
-use crate::mail::{Address, Body, Letters, TlsDemand};
+use crate::mail::{Address, Body, HOLD_MAX, Letters, TlsDemand};
 use crate::sasl::{self, Exchange, Outcome};
 
 /// What a command leads to.
@@ -135,6 +135,16 @@ fn mail(
     if parameters.demands.tls == TlsDemand::Required && session.tls.is_none() {
         let text = "REQUIRETLS is for sessions with TLS; say STARTTLS first";
         return Next::Say(Reply::new(530, Enhanced(5, 7, 10), text));
+    }
+    if let Some(release) = parameters.release {
+        if !session.is_submission() {
+            let text = "A message is held only for our own people";
+            return Next::Say(Reply::new(555, Enhanced(5, 5, 4), text));
+        }
+        if release.at(session.now) > session.now + HOLD_MAX {
+            let text = "No message is held for so long";
+            return Next::Say(Reply::new(501, Enhanced(5, 5, 4), text));
+        }
     }
     let ask = Ask::Sender {
         reverse_path: reverse_path.clone(),

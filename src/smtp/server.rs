@@ -64,6 +64,7 @@ impl Server {
             let text = "The server is stopping; try again in a minute";
             self.standing.leave(Enhanced(4, 3, 2), text);
         }
+        self.standing.session.now = now;
         match std::mem::replace(&mut self.standing.state, State::Closed) {
             State::Fresh => {
                 self.standing.state = State::Command;

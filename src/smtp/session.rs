@@ -1,7 +1,7 @@
 //! What a server knows of one connection: how it was set up, and what it has learnt of the peer so far.
 
 use super::limits::Limits;
-use crate::base::{AccountId, ClearText, StartTls, TlsFacts};
+use crate::base::{AccountId, ClearText, StartTls, Timestamp, TlsFacts};
 use crate::mail::Domain;
 use crate::mail::Letters;
 use crate::mail::trace::Protocol;
@@ -44,6 +44,8 @@ pub struct Login {
     pub account: AccountId,
     /// The name for logs, as the account has it, not as it was typed.
     pub name: String,
+    /// By which device; `None`: by none of a person's.
+    pub device: Option<i64>,
 }
 
 /// How the peer introduced itself.
@@ -77,6 +79,8 @@ pub struct Session {
     pub tls: Option<TlsFacts>,
     /// Set once a login succeeded.
     pub login: Option<Login>,
+    /// The time of the last step.
+    pub now: Timestamp,
 }
 
 impl Session {
@@ -92,6 +96,11 @@ impl Session {
             Role::Submission(ClearText::Refused) => self.tls.is_some(),
             Role::Submission(ClearText::Allowed) => true,
         }
+    }
+
+    /// Are our own people at the other end?
+    pub const fn is_submission(&self) -> bool {
+        matches!(self.setup.role, Role::Submission(_))
     }
 
     /// True if mail is taken only after a login and there was none.

@@ -93,7 +93,13 @@ impl Standing {
     /// At the start.
     pub fn new(setup: Setup) -> Self {
         Self {
-            session: Session { setup, greeting: None, tls: None, login: None },
+            session: Session {
+                setup,
+                greeting: None,
+                tls: None,
+                login: None,
+                now: Timestamp::default(),
+            },
             transaction: None,
             state: State::Fresh,
             replies: Vec::new(),

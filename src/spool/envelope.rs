@@ -3,7 +3,8 @@
 
 use crate::base::{AccountId, Cursor, Timestamp};
 use crate::mail::{
-    Address, Body, Demands, EnvelopeId, Letters, Notify, OriginalRecipient, Ret, TlsDemand,
+    Address, Body, Demands, EnvelopeId, FutureRelease, Letters, Notify, OriginalRecipient, Ret,
+    TlsDemand,
 };
 use std::fmt::Write;
 
@@ -24,6 +25,8 @@ pub struct Envelope {
     pub ret: Option<Ret>,
     /// The sender's name for it.
     pub envelope_id: Option<EnvelopeId>,
+    /// What the sender asked for as to when it leaves; `hold_until` follows from it.
+    pub release: Option<FutureRelease>,
     /// In the sender's order.
     pub recipients: Vec<Recipient>,
 }
@@ -102,6 +105,7 @@ impl Envelope {
             demands: Demands::default(),
             ret: None,
             envelope_id: None,
+            release: None,
             recipients,
         }
     }
@@ -141,6 +145,9 @@ impl Envelope {
         if let Some(id) = &self.envelope_id {
             line("envid", id.xtext());
         }
+        if let Some(release) = self.release {
+            line("release", &release.text());
+        }
         let mut places = Vec::with_capacity(self.recipients.len());
         for recipient in &self.recipients {
             places.push((text.len() + TO.len()) as u64);
@@ -175,6 +182,7 @@ impl Envelope {
                 "tls" if value == "waived" => envelope.demands.tls = TlsDemand::Waived,
                 "ret" => envelope.ret = Some(Ret::parse(value)?),
                 "envid" => envelope.envelope_id = Some(EnvelopeId::parse(value)?),
+                "release" => envelope.release = Some(FutureRelease::parse(value)?),
                 "to" => envelope.recipients.push(recipient(value)?),
                 _ => return None,
             }
@@ -227,7 +235,8 @@ mod tests {
     use super::{Envelope, Recipient, State};
     use crate::base::{AccountId, Timestamp};
     use crate::mail::{
-        Address, Body, Demands, EnvelopeId, Letters, Notify, OriginalRecipient, Ret, TlsDemand,
+        Address, Body, Demands, EnvelopeId, FutureRelease, Letters, Notify, OriginalRecipient, Ret,
+        TlsDemand,
     };
 
     fn envelope(recipients: &[&str]) -> Envelope {
@@ -246,6 +255,7 @@ mod tests {
         full.demands =
             Demands { body: Body::EightBitMime, letters: Letters::Utf8, tls: TlsDemand::Required };
         full.ret = Some(Ret::Headers);
+        full.release = FutureRelease::parse("for;60");
         full.envelope_id = EnvelopeId::parse("x+2By");
         full.recipients[1].notify = Notify::parse("SUCCESS,DELAY").unwrap();
         full.recipients[1].original = OriginalRecipient::parse("rfc822;b+20c@d");

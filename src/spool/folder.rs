@@ -200,7 +200,7 @@ impl Spool {
 
 /// What a queue file is.
 enum Loaded {
-    Whole(Whole),
+    Whole(Box<Whole>),
     Draft,
     Damaged,
 }
@@ -247,7 +247,7 @@ fn read(path: &Path) -> io::Result<Loaded> {
         return Ok(Loaded::Damaged);
     }
     let history = read_history(&mut file, layout.fields().end)?;
-    Ok(Loaded::Whole(Whole { layout, envelope, history, hold }))
+    Ok(Loaded::Whole(Box::new(Whole { layout, envelope, history, hold })))
 }
 
 /// The next bytes, if they are there and are text.

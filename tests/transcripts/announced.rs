@@ -13,6 +13,8 @@ const SMTP: &[Shown] = &[
     ("SIZE", &[" SIZE=1001", "S: 552 5.3.4"]),
     ("ENHANCEDSTATUSCODES", &["S: 250 2.1.0", "S: 250 2.0.0"]),
     ("DSN", &[" RET=HDRS ENVID=", " NOTIFY=", " ORCPT="]),
+    ("FUTURERELEASE", &[" HOLDFOR=60 HOLDUNTIL=", " HOLDFOR=2592000"]),
+    ("REQUIRETLS", &["<joe@else.example> REQUIRETLS"]),
     ("CHUNKING", &["C: BDAT "]),
     ("BINARYMIME", &[" BODY=BINARYMIME"]),
     ("LIMITS", &["S: 250-LIMITS RCPTMAX=3", "S: 452 4.5.3"]),

@@ -115,7 +115,11 @@ impl Protocol for World {
                 refuse(454, Enhanced(4, 7, 0), "Try later")
             }
             Ask::Authenticate(who) if who.authcid == "ann@example.org" && is_right(&who.proof) => {
-                Answer::LoggedIn(Login { account: AccountId(1), name: who.authcid })
+                Answer::LoggedIn(Login {
+                    account: AccountId(1),
+                    name: who.authcid,
+                    device: Some(1),
+                })
             }
             Ask::Secrets(_) => Answer::Secrets(secrets()),
             Ask::Authenticate(_) => refuse(535, Enhanced(5, 7, 8), "Wrong name or password"),

@@ -10,8 +10,8 @@ use pillarbox::mail::{
     Address, Body, Demands, Domain, EnvelopeId, Letters, Notify, OriginalRecipient, Ret,
 };
 use pillarbox::smtp::client::{
-    Answer, Ask, Client, ClientProtocol, Job, JobRecipient, Login, News, Outcome, Report, Setup,
-    TlsUse, Waits,
+    Answer, Ask, Client, ClientProtocol, Job, JobRecipient, JobText, Login, News, Outcome, Report,
+    Setup, TlsUse, Waits,
 };
 use std::collections::VecDeque;
 use std::io::Write;
@@ -39,11 +39,12 @@ impl World {
             protocol: ClientProtocol::Smtp,
             tls: TlsUse::IfOffered,
             login: None,
+            nonce: [0; 18],
             waits: Waits::default(),
         };
         let (mut text, mut demands) =
             ("Subject: x\r\n\r\n.dot\r\nend\r\n".to_owned(), Demands::default());
-        let (mut paths, mut wishes) = (Vec::new(), false);
+        let (mut paths, mut wishes, mut asked) = (Vec::new(), false, false);
         for word in given {
             match (word.as_str(), word.split_once(' ')) {
                 ("lmtp", _) => setup.protocol = ClientProtocol::Lmtp,
@@ -55,6 +56,7 @@ impl World {
                 ("tls never", _) => setup.tls = TlsUse::Never,
                 ("8-bit", _) => demands.body = Body::EightBitMime,
                 ("wishes", _) => wishes = true,
+                ("asked only", _) => asked = true,
                 ("demands smtputf8", _) => demands.letters = Letters::Utf8,
                 (_, Some(("size", size))) => text = "x".repeat(size.parse().unwrap()),
                 (_, Some(("job", job))) => paths.push(job.split_once(" -> ").unwrap()),
@@ -76,9 +78,11 @@ impl World {
             demands,
             ret: wishes.then_some(Ret::Headers),
             envelope_id: EnvelopeId::parse("QQ314159").filter(|_| wishes),
-            fields: FIELDS.to_vec(),
-            file: file.clone(),
-            range: 0..text.len() as u64,
+            text: (!asked).then(|| JobText {
+                fields: FIELDS.to_vec(),
+                file: file.clone(),
+                range: 0..text.len() as u64,
+            }),
         };
         let jobs = paths.into_iter().map(job).collect();
         Self { setup, state: Mutex::new(State { jobs, ..State::default() }) }

@@ -1,10 +1,9 @@
 //! Does what is asked over the control socket. Blocks: it speaks to the registry and moves folders.
 
 use super::wire::{
-    AliasTo, Answer, DomainRow, MessageQuota, PortAt, Quota, Request, Status, User, UserAdded,
-    UserRemoved,
+    Answer, Kept, MessageQuota, PortAt, Quota, Request, Status, User, UserAdded, UserRemoved,
 };
-use crate::base::AccountId;
+use crate::base::{AccountId, Endpoint};
 use crate::mail::{Address, Domain};
 use crate::net;
 use crate::registry::{Registry, RegistryError, Standing};
@@ -83,17 +82,17 @@ impl Admin {
             Request::DeviceList { user } => self.device_list(&user).and_then(value),
             Request::DeviceAdd { user, name } => self.device_add(&user, name).and_then(value),
             Request::DeviceRevoke { user, id } => self.device_revoke(&user, id).and_then(value),
-            Request::UserSet { address, enabled, quota, message_quota } => {
-                self.user_set(&address, enabled, quota, message_quota).and_then(value)
-            }
+            Request::UserSet { address, enabled, quota, message_quota, kept } => self
+                .user_set(&address, enabled, quota, message_quota, kept.as_ref())
+                .and_then(value),
             Request::AliasList => self.alias_list().and_then(value),
             Request::AliasAdd { alias, user } => self.alias_add(&alias, &user).and_then(value),
             Request::AliasRemove { alias, user } => {
                 self.alias_remove(&alias, user.as_deref()).and_then(value)
             }
             Request::DomainList => self.domain_list().and_then(value),
-            Request::DomainAdd { domain, catch_all } => {
-                self.domain_add(&domain, catch_all.as_deref()).and_then(value)
+            Request::DomainAdd { domain, catch_all, lmtp } => {
+                self.domain_add(&domain, catch_all.as_deref(), lmtp.as_deref()).and_then(value)
             }
             Request::DomainRemove { domain } => self.domain_remove(&domain).and_then(value),
             Request::DkimList { domain } => self.dkim_list(domain.as_deref()).and_then(value),
@@ -145,7 +144,7 @@ impl Admin {
         })
     }
 
-    fn user_list(&self) -> Result<Vec<User>, No> {
+    pub(super) fn user_list(&self) -> Result<Vec<User>, No> {
         let mut users = Vec::new();
         for person in self.registry.people()? {
             let devices = self.registry.devices(person.account)?.len();
@@ -165,6 +164,7 @@ impl Admin {
                 used,
                 message_quota,
                 messages,
+                lmtp: person.lmtp,
             });
         }
         Ok(users)
@@ -187,7 +187,7 @@ impl Admin {
         Ok(UserAdded { account: account.0, address: address.to_string() })
     }
 
-    fn must_be_ours(&self, address: &Address) -> Result<(), No> {
+    pub(super) fn must_be_ours(&self, address: &Address) -> Result<(), No> {
         let mut ours: Vec<String> = self.domain_list()?.into_iter().map(|row| row.domain).collect();
         if ours.iter().any(|domain| domain == address.domain().as_str()) {
             return Ok(());
@@ -208,6 +208,7 @@ impl Admin {
         enabled: Option<bool>,
         quota: Option<Quota>,
         message_quota: Option<MessageQuota>,
+        kept: Option<&Kept>,
     ) -> Result<User, No> {
         let (address, account) = self.person(text)?;
         if let Some(enabled) = enabled {
@@ -233,105 +234,19 @@ impl Admin {
             self.registry.set_message_quota(account, messages)?;
             self.store.account(account).set_message_quota(messages);
         }
+        if let Some(kept) = kept {
+            let server = match kept {
+                Kept::Here => None,
+                Kept::Behind(text) => Some(lmtp_server(text)?),
+            };
+            self.registry.set_lmtp_of_person(account, server.as_ref())?;
+        }
         log::info!(
-            "control user={address} enabled={enabled:?} quota={quota:?} message_quota={message_quota:?}"
+            "control user={address} enabled={enabled:?} quota={quota:?} message_quota={message_quota:?} kept={kept:?}"
         );
         let users = self.user_list()?;
         let user = users.into_iter().find(|user| user.account == account.0);
         user.ok_or_else(|| RegistryError::Nobody(address.to_string()).into())
-    }
-
-    fn alias_list(&self) -> Result<Vec<AliasTo>, No> {
-        let aliases = self.registry.aliases()?.into_iter();
-        Ok(aliases.map(|alias| AliasTo { alias: alias.address, users: alias.people }).collect())
-    }
-
-    fn alias(&self, alias: &Address) -> Result<AliasTo, No> {
-        let name = alias.to_string().to_lowercase();
-        let left = self.alias_list()?.into_iter().find(|row| row.alias == name);
-        Ok(left.unwrap_or(AliasTo { alias: name, users: Vec::new() }))
-    }
-
-    fn alias_add(&self, alias: &str, user: &str) -> Result<AliasTo, No> {
-        let (alias, user) = (address(alias)?, address(user)?);
-        self.must_be_ours(&alias)?;
-        self.registry.add_alias(&alias, &user)?;
-        log::info!("control alias={alias} to={user} added");
-        self.alias(&alias)
-    }
-
-    fn alias_remove(&self, alias: &str, user: Option<&str>) -> Result<AliasTo, No> {
-        let alias = address(alias)?;
-        let user = user.map(address).transpose()?;
-        if !self.registry.remove_alias(&alias, user.as_ref())? {
-            let to = user.map_or_else(String::new, |user| format!(" to {user}"));
-            return Err(No::Refused(format!(
-                "there is no alias {alias}{to}; `pillarbox alias list` shows them"
-            )));
-        }
-        log::info!("control alias={alias} removed");
-        self.alias(&alias)
-    }
-
-    /// Those of the settings and those that were added.
-    pub fn domain_list(&self) -> Result<Vec<DomainRow>, No> {
-        let added = self.registry.domains()?;
-        let fixed = |name: &str| self.facts.domains.iter().any(|domain| domain.as_str() == name);
-        let mut rows: Vec<DomainRow> = (added.into_iter())
-            .map(|row| DomainRow {
-                in_settings: fixed(&row.domain),
-                domain: row.domain,
-                catch_all: row.catch_all,
-            })
-            .collect();
-        for domain in &self.facts.domains {
-            if rows.iter().all(|row| row.domain != domain.as_str()) {
-                let domain = domain.to_string();
-                rows.push(DomainRow { domain, catch_all: None, in_settings: true });
-            }
-        }
-        rows.sort_by(|a, b| a.domain.cmp(&b.domain));
-        Ok(rows)
-    }
-
-    fn domain_row(&self, domain: &Domain) -> Result<DomainRow, No> {
-        let row = self.domain_list()?.into_iter().find(|row| row.domain == domain.as_str());
-        let gone = DomainRow { domain: domain.to_string(), catch_all: None, in_settings: false };
-        Ok(row.unwrap_or(gone))
-    }
-
-    fn domain_add(&self, text: &str, catch_all: Option<&str>) -> Result<DomainRow, No> {
-        let domain = domain(text)?;
-        let catch_all = catch_all.map(address).transpose()?;
-        self.registry.add_domain(&domain, catch_all.as_ref())?;
-        log::info!("control domain={domain} added");
-        self.make_keys(&domain)?;
-        self.domain_row(&domain)
-    }
-
-    fn domain_remove(&self, text: &str) -> Result<DomainRow, No> {
-        let domain = domain(text)?;
-        let inside = |address: &String| address.ends_with(&format!("@{domain}"));
-        if let Some(user) =
-            self.user_list()?.into_iter().flat_map(|user| user.addresses).find(inside)
-        {
-            return Err(No::Refused(format!(
-                "{user} has an address in {domain}; mail for it would be refused. Remove the user first"
-            )));
-        }
-        if !self.registry.remove_domain(&domain)? {
-            let why = if self.facts.domains.contains(&domain) {
-                "stands in pillarbox.toml; take it out there and restart"
-            } else {
-                "is not a domain of this box; `pillarbox domain list` shows them"
-            };
-            return Err(No::Refused(format!("{domain} {why}")));
-        }
-        log::info!("control domain={domain} removed");
-        if domain != self.host && !self.facts.domains.contains(&domain) {
-            self.signing.forget(&domain);
-        }
-        self.domain_row(&domain)
     }
 
     /// First nobody can log in or get mail any more, then the mail is moved: cut off between, it lies where it was.
@@ -359,9 +274,21 @@ impl Admin {
     }
 }
 
-fn address(text: &str) -> Result<Address, No> {
+/// Reads what is to be an address.
+pub fn address(text: &str) -> Result<Address, No> {
     Address::parse(text.as_bytes())
         .map_err(|error| No::Refused(format!("{}: {error}", crate::base::Quoted(text.as_bytes()))))
+}
+
+/// Reads where a server behind us listens.
+pub fn lmtp_server(text: &str) -> Result<Endpoint, No> {
+    Endpoint::address_or_socket(text).ok_or_else(|| {
+        No::Refused(format!(
+            "{} is no place of an LMTP server: an address with a port, like 192.0.2.7:24, or the path of a socket, like \
+             /run/dovecot/lmtp",
+            crate::base::Quoted(text.as_bytes())
+        ))
+    })
 }
 
 /// Reads what is to be a domain.

@@ -8,6 +8,7 @@ mod exporting;
 mod follow_up;
 mod importing;
 mod queue;
+mod routes;
 mod server;
 mod transfer;
 mod wire;
@@ -19,7 +20,7 @@ pub use transfer::{
     Named, Said, Transfer,
 };
 pub use wire::{
-    ANSWER_LEN_MAX, AliasTo, Answer, Device, DkimKey, DomainRow, ImportWay, MessageQuota,
+    ANSWER_LEN_MAX, AliasTo, Answer, Device, DkimKey, DomainRow, ImportWay, Kept, MessageQuota,
     NewDevice, PortAt, QueuedMessage, QueuedRecipient, QueuedTry, Quota, REQUEST_LEN_MAX, Request,
     Revoked, Status, User, UserAdded, UserRemoved, Zone, ZoneRecord,
 };

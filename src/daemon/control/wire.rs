@@ -48,6 +48,7 @@ pub enum Request {
     DomainAdd {
         domain: String,
         catch_all: Option<String>,
+        lmtp: Option<String>,
     },
     DomainRemove {
         domain: String,
@@ -57,6 +58,7 @@ pub enum Request {
         enabled: Option<bool>,
         quota: Option<Quota>,
         message_quota: Option<MessageQuota>,
+        kept: Option<Kept>,
     },
     /// Without a domain: of all.
     DkimList {
@@ -145,6 +147,8 @@ pub struct User {
     pub message_quota: Option<u64>,
     /// Messages that the person has.
     pub messages: u64,
+    /// The server behind us that keeps the person's mail.
+    pub lmtp: Option<String>,
 }
 
 /// How much mail someone may have.
@@ -167,6 +171,16 @@ pub enum MessageQuota {
     Messages(u64),
 }
 
+/// Where someone's mail is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kept {
+    /// In a mailbox here.
+    Here,
+    /// By a server behind us, that listens there.
+    Behind(String),
+}
+
 /// One of the list that answers `AliasList`; what `AliasAdd` and `AliasRemove` leave.
 #[derive(Debug, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "as their names say")]
@@ -181,6 +195,8 @@ pub struct AliasTo {
 pub struct DomainRow {
     pub domain: String,
     pub catch_all: Option<String>,
+    /// The server behind us that keeps the mail of those whom nobody here is.
+    pub lmtp: Option<String>,
     /// It stands in the settings, so that no command removes it.
     pub in_settings: bool,
 }

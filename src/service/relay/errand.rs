@@ -9,7 +9,7 @@ use super::way::{Proof, Way};
 use crate::base::{Doubt, Quoted, TlsFacts};
 use crate::mail::TlsDemand;
 use crate::smtp::Enhanced;
-use crate::smtp::client::{Answer, Ask, Failure, Job, JobRecipient, Outcome, Report};
+use crate::smtp::client::{Answer, Ask, Failure, Job, JobRecipient, JobText, Outcome, Report};
 use crate::spool::{Queued, SpoolError};
 use smol::future;
 use std::os::unix::fs::FileExt;
@@ -214,9 +214,11 @@ impl Queue {
             demands: envelope.demands,
             ret: envelope.ret,
             envelope_id: envelope.envelope_id.clone(),
-            fields: outgoing.fields,
-            file: outgoing.file,
-            range: outgoing.range,
+            text: Some(JobText {
+                fields: outgoing.fields,
+                file: outgoing.file,
+                range: outgoing.range,
+            }),
         })
     }
 }

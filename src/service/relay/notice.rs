@@ -3,13 +3,14 @@
 use super::fate::{Finding, retry_until};
 use super::mailbox::Text;
 use super::queue::Queue;
-use crate::base::Timestamp;
+use crate::base::{AccountId, Timestamp};
 use crate::mail::header::{Fields, HEADER_LEN_MAX};
 use crate::mail::trace::{delivered_to, return_path};
 use crate::mail::{
-    Action, Address, Body, Date, DeliveryReport, Demands, Fate, Letters, Notify, Original, Ret,
-    TlsDemand,
+    Action, Address, Body, Date, DeliveryReport, Demands, Fate, Letter, Letters, Notify, Original,
+    Ret, TlsDemand,
 };
+use crate::net;
 use crate::service::fresh_id::fresh_id;
 use crate::service::owners::{Ours, Owner, owner};
 use crate::smtp::{Enhanced, ForwardPath};
@@ -146,6 +147,7 @@ impl Queue {
             arrived: date(envelope.arrived),
             message_id: &message_id,
             envelope_id: envelope.envelope_id.as_ref(),
+            release: envelope.release,
             fates: &fates,
             original: notice.original,
         };
@@ -159,7 +161,7 @@ impl Queue {
         text: Vec<u8>,
         notice: Notice<'_>,
     ) -> Result<(), NoticeError> {
-        let elsewhere = ours.behind.into_iter().map(|(address, _)| address).chain(ours.forwards);
+        let elsewhere = ours.behind.into_iter().map(|behind| behind.address).chain(ours.forwards);
         for address in elsewhere {
             self.send_notice(address, text.clone(), &notice).await?;
         }
@@ -169,6 +171,28 @@ impl Queue {
             self.put(account, &trace, &text).await.map_err(NoticeError::Store)?;
         }
         Ok(())
+    }
+
+    /// Writes a letter of the server's to somebody here.
+    pub async fn write_to(
+        &self,
+        account: AccountId,
+        to: &Address,
+        subject: &str,
+        text: &str,
+    ) -> Result<(), NoticeError> {
+        let id = fresh_id(&self.host).map_err(|error| NoticeError::Ours(error.to_string()))?;
+        let letter = Letter {
+            host: self.host.as_str(),
+            to,
+            at: Date { at: net::now(), zone_minutes: 0 },
+            message_id: &id,
+            subject,
+            text,
+        };
+        let trace = return_path(None) + &delivered_to(to);
+        let text = Text::Bytes(Arc::new(letter.message()));
+        self.put(account, &trace, &text).await.map_err(NoticeError::Store)
     }
 
     /// To another server.

@@ -59,7 +59,7 @@ impl Queue {
         Ok(match owner(&self.registry, &self.host, path)? {
             Owner::Elsewhere(_) => None,
             Owner::Ours(ours) => match ours.behind.as_slice() {
-                [(_, server)] if ours.accounts.is_empty() => Some(To::Behind(server.clone())),
+                [behind] if ours.accounts.is_empty() => Some(To::Behind(behind.server.clone())),
                 _ => Some(To::Here),
             },
             Owner::Unknown => Some(To::Here),

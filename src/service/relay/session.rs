@@ -11,6 +11,7 @@ use crate::net::{self, DriveError, End};
 use crate::smtp::Enhanced;
 use crate::smtp::client::{Client, Setup, TlsUse, Waits};
 use crate::verify::tls_report::{Happened, TlsFailure};
+use openssl::rand::rand_bytes;
 
 /// How a session ended.
 pub enum Ended {
@@ -60,6 +61,7 @@ impl Relay {
             protocol: way.protocol,
             tls: way.tls,
             login: way.login.clone(),
+            nonce: nonce(),
             waits: Waits::default(),
         };
         let news = self.enter();
@@ -105,6 +107,16 @@ impl Relay {
         let (applied, host) = (reported.applied.clone(), Some(reported.host.clone()));
         self.tallies.add(&reported.domain, &Happened { applied, host, outcome });
     }
+}
+
+/// For logins.
+fn nonce() -> [u8; 18] {
+    let mut bytes = [0; 18];
+    if let Err(error) = rand_bytes(&mut bytes) {
+        // Whoever sees two exchanges with one nonce learns nothing of the password by it; the server's half is fresh.
+        log::error!("no random numbers: {error}");
+    }
+    bytes
 }
 
 const fn failure(doubt: &Doubt) -> TlsFailure {

@@ -50,6 +50,11 @@ impl Relay {
         }
     }
 
+    /// What does TLS with others.
+    pub const fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
     /// What happened in sessions.
     pub const fn tallies(&self) -> &Arc<Tallies> {
         &self.tallies

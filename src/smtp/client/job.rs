@@ -19,6 +19,13 @@ pub struct Job {
     pub ret: Option<Ret>,
     /// The sender's name for it.
     pub envelope_id: Option<EnvelopeId>,
+    /// What is sent; `None`: the server is only asked whom it would take it for.
+    pub text: Option<JobText>,
+}
+
+/// The text of a message.
+#[derive(Debug, Clone)]
+pub struct JobText {
     /// What goes before the text of the file: whole header fields.
     pub fields: Vec<u8>,
     /// Its text; lines end with CRLF, unless it is binary.
@@ -40,8 +47,9 @@ pub struct JobRecipient {
 
 impl Job {
     /// Bytes that go over the line, without what framing adds.
-    pub const fn size(&self) -> u64 {
-        (self.range.end - self.range.start) + self.fields.len() as u64
+    pub fn size(&self) -> u64 {
+        let size = |text: &JobText| (text.range.end - text.range.start) + text.fields.len() as u64;
+        self.text.as_ref().map_or(0, size)
     }
 }
 

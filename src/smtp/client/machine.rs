@@ -11,8 +11,10 @@ use super::login::Exchange;
 use super::standing::{ClientProtocol, Setup, TlsUse};
 use crate::base::{Input, Machine, Output, Step, Timestamp, TlsFacts};
 use std::collections::VecDeque;
+use std::fs::File;
 use std::mem;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A piece of a file that is read to be sent by DATA.
@@ -292,8 +294,7 @@ impl Client {
             State::Chunk(range) if self.out.is_empty() => {
                 self.sent_text();
                 self.deadline = None;
-                let file = self.job.as_ref().map(|work| work.job.file.clone());
-                file.map(|file| Step::Send(Output::File { file, range }))
+                self.file().map(|file| Step::Send(Output::File { file, range }))
             }
             State::Lines(text, range) if self.out.is_empty() || !range.is_empty() => {
                 self.lines(text, range)
@@ -319,12 +320,17 @@ impl Client {
         }
     }
 
+    fn file(&self) -> Option<Arc<File>> {
+        let text = self.job.as_ref()?.job.text.as_ref()?;
+        Some(text.file.clone())
+    }
+
     fn lines(&mut self, text: Text, range: Range<u64>) -> Option<Step<Ask>> {
         if self.out.len() >= usize::try_from(PIECE_LEN).unwrap_or(0) {
             self.state = State::Lines(text, range);
             return Some(Step::Send(Output::Bytes(mem::take(&mut self.out))));
         }
-        let Some(file) = self.job.as_ref().map(|work| work.job.file.clone()) else {
+        let Some(file) = self.file() else {
             self.state = State::Idle;
             return None;
         };

@@ -14,7 +14,7 @@ mod transaction;
 
 pub use ask::{Answer, Ask, Failure, News};
 pub use heard::Heard;
-pub use job::{Job, JobRecipient, Lack, Outcome, Report};
+pub use job::{Job, JobRecipient, JobText, Lack, Outcome, Report};
 pub use login::Login;
 pub use machine::Client;
 pub use standing::{ClientProtocol, Setup, TlsUse, Waits};

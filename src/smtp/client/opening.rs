@@ -2,6 +2,7 @@
 
 use super::ask::Failure;
 use super::heard::Heard;
+use super::login::Login;
 use super::machine::{Client, Due, State};
 use super::standing::{ClientProtocol, TlsUse};
 
@@ -33,7 +34,7 @@ impl Client {
             self.state = State::Idle;
             return;
         };
-        match login.begin(&self.offered.auth) {
+        match login.begin(&self.offered.auth, &self.setup.nonce) {
             Some((line, exchange)) => {
                 self.exchange = Some(exchange);
                 self.plan(Due::Login, line);
@@ -43,13 +44,20 @@ impl Client {
     }
 
     pub(super) fn heard_login(&mut self, heard: Heard) {
+        let Some(exchange) = self.exchange.take() else {
+            return self.fail(Failure::Login(heard));
+        };
         if heard.is_yes() {
-            self.state = State::Idle;
+            if Login::is_over(&exchange) {
+                self.state = State::Idle;
+            } else {
+                self.fail(Failure::NotTrusted);
+            }
             return;
         }
-        let next = self.exchange.take().filter(|_| heard.code == 334);
-        let said = self.setup.login.as_ref().zip(next).and_then(|(login, next)| login.answer(next));
-        match said {
+        let challenge = heard.lines.first().filter(|_| heard.code == 334);
+        let said = self.setup.login.as_ref().zip(challenge);
+        match said.and_then(|(login, challenge)| login.answer(exchange, challenge)) {
             Some((line, exchange)) => {
                 self.exchange = Some(exchange);
                 self.plan(Due::Login, line);

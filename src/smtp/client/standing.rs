@@ -15,6 +15,8 @@ pub struct Setup {
     pub tls: TlsUse,
     /// Who we are there; `None`: nobody logs in.
     pub login: Option<Login>,
+    /// Random, for that.
+    pub nonce: [u8; 18],
     /// How long the server may take.
     pub waits: Waits,
 }

@@ -71,7 +71,7 @@ impl Client {
             self.plan(Due::Recipient(place), line);
         }
         // By DATA the server may be asked at once; by BDAT the text would follow at once.
-        if !self.offered.chunking {
+        if !self.offered.chunking && work.job.text.is_some() {
             self.plan(Due::Data, "DATA");
         }
         self.job = Some(work);
@@ -80,7 +80,7 @@ impl Client {
     pub(super) fn mail(&self, job: &Job) -> String {
         let path = job.reverse_path.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut line = format!("MAIL FROM:<{path}>");
-        if self.offered.size != SizeOffer::Absent {
+        if self.offered.size != SizeOffer::Absent && job.text.is_some() {
             line += &format!(" SIZE={}", job.size());
         }
         if job.demands.body != Body::SevenBit {
@@ -121,7 +121,9 @@ impl Client {
     pub(super) fn heard_recipient(&mut self, place: usize, heard: Heard) {
         let Some(work) = &mut self.job else { return };
         if work.outcomes.get(place).is_some_and(Option::is_none) {
-            if heard.is_yes() {
+            if heard.is_yes() && work.job.text.is_none() {
+                work.settle(place, Outcome::Taken(heard));
+            } else if heard.is_yes() {
                 work.taken.push(place);
             } else {
                 work.settle(place, Outcome::Refused(heard));
@@ -148,9 +150,10 @@ impl Client {
 
     pub(super) fn send_chunk(&mut self) {
         let Some(work) = &self.job else { return };
+        let Some(text) = &work.job.text else { return };
         self.out.extend_from_slice(format!("BDAT {} LAST\r\n", work.job.size()).as_bytes());
-        self.out.extend_from_slice(&work.job.fields);
-        self.state = State::Chunk(work.job.range.clone());
+        self.out.extend_from_slice(&text.fields);
+        self.state = State::Chunk(text.range.clone());
     }
 
     pub(super) fn heard_data(&mut self, heard: Heard) {
@@ -163,14 +166,14 @@ impl Client {
             return;
         }
         let mut text = Text::default();
-        if work.taken.is_empty() {
+        let Some(of) = work.job.text.as_ref().filter(|_| !work.taken.is_empty()) else {
             // All were refused after DATA had gone out: an empty message, which is refused too (RFC 2920 §3.1).
             text.finish(&mut self.out);
             self.due.push_back(Due::Text(None));
             return;
-        }
-        text.push(&work.job.fields, &mut self.out);
-        self.state = State::Lines(text, work.job.range.clone());
+        };
+        text.push(&of.fields, &mut self.out);
+        self.state = State::Lines(text, of.range.clone());
     }
 
     /// The text is out: its answers are due.

@@ -102,7 +102,8 @@ impl Client {
                     });
                 }
                 Step::Ask(Ask::Authenticate(_)) if dice().is_multiple_of(2) => {
-                    let login = Login { account: AccountId(1), name: "ann".to_owned() };
+                    let (name, device) = ("ann".to_owned(), Some(1));
+                    let login = Login { account: AccountId(1), name, device };
                     self.server.answer(Answer::LoggedIn(login));
                 }
                 Step::Ask(Ask::Commit) if self.role == Role::Lmtp && !dice().is_multiple_of(3) => {
