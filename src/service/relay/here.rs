@@ -11,6 +11,7 @@ use crate::service::owners::{Owner, owner};
 use crate::service::replies::not_stored;
 use crate::smtp::{Enhanced, ForwardPath};
 use crate::spool::{MessageId, Queued};
+use crate::store::StoreError;
 
 impl Queue {
     /// Takes all that waits for mailboxes here.
@@ -49,7 +50,7 @@ impl Queue {
             if self.has_come(&queued.id, account) {
                 continue;
             }
-            match self.put(account, &trace, &text).await {
+            match self.put_if_room(account, &trace, &text, queued.size()).await {
                 Ok(()) => {
                     self.came().insert((queued.id.clone(), account));
                 }
@@ -79,6 +80,18 @@ impl Queue {
             Some(Err(error)) => Err(Finding::later(Enhanced(4, 3, 0), error.to_string())),
             None => Err(Finding::later(Enhanced(4, 3, 2), "we were stopped")),
         }
+    }
+
+    async fn put_if_room(
+        &self,
+        account: AccountId,
+        trace: &str,
+        text: &Text,
+        size: u64,
+    ) -> Result<(), StoreError> {
+        let asked = self.store.account(account);
+        self.store.run(move || asked.room(1, size)).await.ok_or(StoreError::Closed)??;
+        self.put(account, trace, text).await
     }
 
     fn has_come(&self, id: &MessageId, account: AccountId) -> bool {
