@@ -2,6 +2,7 @@
 """Real messages: those of Python's test suite and of published collections come in by SMTP, or by APPEND where SMTP may not
 carry them, come back byte for byte, and have the ENVELOPE and BODYSTRUCTURE that Dovecot gives the same message.
 Where the two differ, `messages-differences.txt` says why; a line there that is no difference any more is an error too.
+Made 7-bit (seven_bit.py), they hold what they held before.
 
 Usage: messages.py PROGRAM. The collections are looked for in ../shared/vectors or $PILLARBOX_VECTORS.
 """
@@ -15,6 +16,7 @@ import subprocess
 import tempfile
 
 from house import CLEAR, Box, check, finish
+from seven_bit import seven_bit
 
 SUITE = pathlib.Path("/usr/lib/python3.11/test/test_email/data")
 VECTORS = pathlib.Path(os.environ.get("PILLARBOX_VECTORS", "../shared/vectors"))
@@ -187,6 +189,7 @@ def main():
         session.logout()
         code, _, talk = box.stop()
         check("nothing went wrong on the way", code == 0 and "ERROR" not in talk)
+    seven_bit(messages)
     finish()
 
 

@@ -2,8 +2,9 @@
 
 use pillarbox::mail::header::{Fields, Selection, select};
 use pillarbox::mail::{
-    Address, Card, CivilDate, Date, Envelope, Limits, Scanner, TransferDecoder, decode_text, fold,
-    message_ids, parse_address_list, parse_date, to_utf8,
+    Address, Card, CivilDate, Date, Envelope, Limits, Part, PartKind, Scanner, TransferDecoder,
+    decode_text, fold, has_utf8_header, message_ids, parse_address_list, parse_date, to_seven_bit,
+    to_utf8,
 };
 
 /// A message, and all that is made of it.
@@ -14,6 +15,7 @@ pub fn mime_outline(body: &[u8]) {
     scanner.push(head);
     scanner.push(tail);
     assert_eq!(scanner.finish(), card);
+    seven_bit(body, &card);
     let stored = card.encode();
     assert_eq!(Envelope::decode(&stored).as_ref(), Some(&card.envelope));
     assert_eq!(Card::decode(&stored), Some(card));
@@ -41,5 +43,29 @@ pub fn mime_outline(body: &[u8]) {
         body.chunks(1).for_each(|piece| decoder.push(piece, &mut pieces));
         decoder.finish(&mut pieces);
         assert!(whole == pieces && whole.len() <= body.len());
+    }
+}
+
+/// The message for a server that takes 7-bit only: it has the same parts, and nothing that such a server may not get.
+fn seven_bit(body: &[u8], card: &Card) {
+    assert!(!has_utf8_header(body) || !body.is_ascii());
+    let Ok(sent) = to_seven_bit(body) else { return };
+    assert!(sent.is_ascii() && !sent.contains(&0));
+    for line in sent.split_inclusive(|&b| b == b'\n') {
+        let text = line.strip_suffix(b"\r\n").unwrap_or(line);
+        assert!(text.len() <= 998 && !text.contains(&b'\r') && !text.contains(&b'\n'));
+    }
+    let parts = leaves(&card.structure);
+    assert!(sent.len() <= 4 * body.len() + 200 * (parts + 1));
+    // A message/global may go as a whole.
+    let global = body.windows(6).any(|word| word.eq_ignore_ascii_case(b"global"));
+    assert!(global || leaves(&Scanner::scan(&sent).structure) == parts);
+}
+
+fn leaves(part: &Part) -> usize {
+    match &part.kind {
+        PartKind::Leaf => 1,
+        PartKind::Multipart(children) => children.iter().map(leaves).sum(),
+        PartKind::Message(_, child) => leaves(child),
     }
 }
