@@ -3,7 +3,9 @@
 use super::command::{Command, Stop};
 use super::server::TRY_SOCKET;
 use crate::base::ClearText;
-use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, Trial, TrialAccount, serve};
+use crate::daemon::{
+    Control, Facts, Lock, Plan, Port, Running, Trial, TrialAccount, serve, signing,
+};
 use crate::mail::Domain;
 use crate::net::{Acceptor, Trust};
 use crate::registry::Registry;
@@ -60,6 +62,7 @@ fn try_out(words: &TryWords) -> Result<(), Stop> {
     let no_domain = || Stop::Failed("the trial domain is no domain".to_owned());
     let host = Domain::parse("pillarbox.test").ok_or_else(no_domain)?;
     let facts = Facts { data: data.clone(), domains: vec![host.clone()] };
+    let signing = Arc::new(signing(&facts, &host, &registry));
     let control = Control::bind(&words.dir.join(TRY_SOCKET), facts)?;
     let trust = Trust::default();
     // A trial's people are nobody's: their mail does not leave.
@@ -69,6 +72,7 @@ fn try_out(words: &TryWords) -> Result<(), Stop> {
         tls,
         control,
         trust,
+        signing,
         recipients_a_day: RECIPIENTS_A_DAY,
         relay: None,
     };

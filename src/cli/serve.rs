@@ -3,7 +3,7 @@
 use super::command::{Command, Stop};
 use crate::base::{ClearText, Endpoint, Secret};
 use crate::config::{self, DEFAULT_PATH, Settings};
-use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, certificate, serve};
+use crate::daemon::{Control, Facts, Lock, Plan, Port, Running, certificate, serve, signing};
 use crate::net::{Connector, Resolver};
 use crate::registry::{Person, Registry};
 use crate::service::{Queue, RECIPIENTS_A_DAY, Relay, Smarthost};
@@ -39,12 +39,14 @@ impl Command for ServeWords {
         let tls = certificate(&settings)?;
         let wanted = wanted(&settings);
         let facts = Facts { data: settings.data.clone(), domains: settings.domains };
+        let signing = Arc::new(signing(&facts, &settings.host, &registry));
         let control = Control::bind(&settings.control, facts)?;
         let (host, trust) = (settings.host, settings.trust);
         let store = Arc::new(Store::new(&settings.data));
         let opened = Spool::open(&settings.data)?;
         let smarthost = settings.smarthost.as_ref().map(smarthost).transpose()?;
-        let queue = Queue::new(opened, store.clone(), registry.clone(), host.clone());
+        let queue =
+            Queue::new(opened, store.clone(), registry.clone(), host.clone(), signing.clone());
         let resolver = Resolver::new(settings.dns);
         let relay = Relay::new(queue, resolver, Connector::new()?, smarthost);
         let relay = Some(Arc::new(relay));
@@ -54,6 +56,7 @@ impl Command for ServeWords {
             tls,
             control,
             trust,
+            signing,
             recipients_a_day: settings.recipients_a_day.unwrap_or(RECIPIENTS_A_DAY),
             relay,
         };

@@ -31,7 +31,7 @@ pub fn chores(house: &Arc<House>, executor: &Rc<LocalExecutor<'static>>) -> Vec<
     let mut begun = vec![
         executor.spawn(back_up_daily(house.registry.clone())),
         executor.spawn(clear_removed_daily(house.store.clone())),
-        executor.spawn(keep_keys_hourly(house.signing.clone(), relay.clone())),
+        executor.spawn(keep_keys_hourly(house.plan.signing.clone(), relay.clone())),
     ];
     if let Some(limit) = sd_notify::watchdog_enabled() {
         begun.push(executor.spawn(show_life(limit / 2)));

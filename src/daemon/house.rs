@@ -1,6 +1,6 @@
 //! What the running box is made of, as every session gets it.
 
-use super::control::Control;
+use super::control::{Control, Facts};
 use super::sessions::Sessions;
 use crate::base::ClearText;
 use crate::imap;
@@ -26,6 +26,8 @@ pub struct Plan {
     pub control: Control,
     /// Addresses that may do what others may not.
     pub trust: Trust,
+    /// Our signatures.
+    pub signing: Arc<Signing>,
     /// Recipients elsewhere that a device has in a day without being held up.
     pub recipients_a_day: u32,
     /// What brings mail to other servers; `None`: nothing leaves this machine.
@@ -44,8 +46,6 @@ pub struct House {
     pub registry: Arc<Registry>,
     /// Who is it?
     pub logins: Arc<Logins>,
-    /// Our signatures.
-    pub signing: Arc<Signing>,
     /// Knows whom servers behind us know.
     pub asking: Option<Arc<Asking>>,
     /// How much devices send.
@@ -61,8 +61,19 @@ pub struct House {
 impl House {
     /// What mail leaves by; `None`: nothing leaves.
     pub fn outbox(&self) -> Option<Outbox> {
-        let (signing, allowance) = (self.signing.clone(), self.allowance.clone());
+        let (signing, allowance) = (self.plan.signing.clone(), self.allowance.clone());
         let (queue, asking) = (self.plan.relay.as_ref()?.queue().clone(), self.asking.clone()?);
         Some(Outbox { queue, signing, allowance, asking })
     }
+}
+
+/// Opens the keys of all domains, and of the host, which sends reports.
+pub fn signing(facts: &Facts, host: &Domain, registry: &Registry) -> Signing {
+    let added = registry.domains().unwrap_or_else(|error| {
+        log::error!("domains that were added are not known: {error}");
+        Vec::new()
+    });
+    let added = added.iter().filter_map(|row| Domain::parse(&row.domain));
+    let settled = facts.domains.iter().chain([host]).cloned();
+    Signing::open(&facts.data, settled.chain(added))
 }

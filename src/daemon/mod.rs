@@ -24,7 +24,7 @@ pub use control::{
     QueuedRecipient, QueuedTry, Quota, REQUEST_LEN_MAX, Request, Revoked, Said, Status, Transfer,
     User, UserAdded, UserRemoved, Zone, ZoneRecord,
 };
-pub use house::Plan;
+pub use house::{Plan, signing};
 pub use inherited::InheritedError;
 pub use lock::{Lock, LockError};
 pub use port::Port;

@@ -10,11 +10,10 @@ use super::running::{Listener, Running, StartError, bind, take_over};
 use super::sessions::Sessions;
 use crate::base::Endpoint;
 use crate::imap;
-use crate::mail::Domain;
 use crate::net::{self, Crowd};
 use crate::pop3;
 use crate::registry::Registry;
-use crate::service::{Allowance, Asking, Logins, Signing};
+use crate::service::{Allowance, Asking, Logins};
 use crate::smtp;
 use crate::store::Store;
 use async_signal::{Signal, Signals};
@@ -86,7 +85,6 @@ async fn run(
     let (smtp, imap, pop3) = (Sessions::new(), Sessions::new(), Sessions::new());
     set_quotas(&store, &registry);
     let logins = Arc::new(Logins::new(store.clone(), registry.clone()));
-    let signing = Arc::new(signing(&plan, &registry));
     let allowance = Arc::new(Allowance::new(plan.recipients_a_day));
     let relay = plan.relay.as_ref();
     let asking = relay.map(|relay| Arc::new(Asking::new(relay.connector(), &plan.host)));
@@ -96,7 +94,6 @@ async fn run(
         store: store.clone(),
         registry,
         logins,
-        signing,
         asking,
         allowance,
         smtp,
@@ -183,18 +180,6 @@ fn set_quotas(store: &Store, registry: &Registry) {
     }
 }
 
-/// The keys of all domains, and of the host, which sends reports.
-fn signing(plan: &Plan, registry: &Registry) -> Signing {
-    let facts = &plan.control.facts;
-    let added = registry.domains().unwrap_or_else(|error| {
-        log::error!("domains that were added are not known: {error}");
-        Vec::new()
-    });
-    let added = added.iter().filter_map(|row| Domain::parse(&row.domain));
-    let settled = facts.domains.iter().chain([&plan.host]).cloned();
-    Signing::open(&facts.data, settled.chain(added))
-}
-
 /// What the commands are answered from.
 fn admin(house: &House, ports: &[Running]) -> Admin {
     let all = || (house.smtp.clone(), house.imap.clone(), house.pop3.clone());
@@ -215,7 +200,7 @@ fn admin(house: &House, ports: &[Running]) -> Admin {
             .collect(),
         registry: house.registry.clone(),
         store: house.store.clone(),
-        signing: house.signing.clone(),
+        signing: house.plan.signing.clone(),
         queue: house.plan.relay.as_ref().map(|relay| relay.queue().clone()),
         end_sessions: Box::new(end_sessions),
         count_sessions: Box::new(move || smtp.count() + imap.count() + pop3.count()),

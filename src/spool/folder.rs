@@ -7,6 +7,7 @@ use super::history::Try;
 use super::layout::{HEAD_LEN, Hold, Layout, STAGE_AT, Stage};
 use super::queued::{MessageId, Outgoing, Queued};
 use crate::base::Timestamp;
+use rustix::fs::{Mode, OFlags};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -171,6 +172,16 @@ impl Spool {
         let mut fields = vec![0; usize::try_from(queued.layout.fields).unwrap_or(0)];
         file.read_exact_at(&mut fields, at.start).map_err(&failed)?;
         Ok(Outgoing { fields, file: Arc::new(file), range: queued.layout.message() })
+    }
+
+    /// A file without a name that holds this, and is gone with its last reader. Blocks.
+    pub fn scratch(&self, text: &[u8]) -> Result<File, SpoolError> {
+        let failed = SpoolError::io("write a converted message");
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let made = rustix::fs::openat(&self.folder, ".", flags, Mode::RUSR | Mode::WUSR);
+        let mut file = File::from(made.map_err(|error| failed(error.into()))?);
+        file.write_all(text).map_err(&failed)?;
+        Ok(file)
     }
 
     /// Everything that was tried for a message, or the last of it. Blocks.

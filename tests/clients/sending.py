@@ -206,7 +206,7 @@ def offers(home, folder):
     server = Server("127.0.0.2", offers=["PIPELINING"])
     count = len(notices(home))
     home.send(["joe@else.test"], text)
-    check("8-bit text for a server that takes none: told", within(10, lambda: len(notices(home)) > count) and status(notices(home)[-1])["status"] == "5.6.3")
+    check("a header that is not encoded, for a server that takes no 8-bit text: told", within(10, lambda: len(notices(home)) > count) and status(notices(home)[-1])["status"] == "5.6.3")
     server.stop()
     with home.session() as session:
         session.ehlo()

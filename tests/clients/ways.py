@@ -7,6 +7,8 @@ Usage: ways.py PROGRAM. Prints a line a check and `test result:` as cargo does.
 
 import atexit
 import datetime
+import email
+import email.policy
 import os
 import pathlib
 import shutil
@@ -18,8 +20,11 @@ import sys
 import tempfile
 import time
 
-from house import check, finish, free_ports
-from town import Dns, Home, Server, certificate, why_not, within
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent.parent / "target" / "python"))
+import dkim  # noqa: E402
+
+from house import check, finish, free_ports  # noqa: E402
+from town import Dns, Home, Server, certificate, why_not, within  # noqa: E402
 
 if reason := why_not():
     print(f"skipped: ways: {reason}")
@@ -96,6 +101,45 @@ def held(home):
     home.run("user", "set", "bob@home.test", "--quota", "none")
     home.run("queue", "retry")
     check("... until there is room", within(10, lambda: came(home, "too much") and home.json("queue", "list") == []), said(home))
+    server.stop()
+
+
+def lesser(home):
+    """Servers that can do less than the message says that it needs."""
+    server = Server("127.0.0.2", offers=["PIPELINING"])
+    german = "Gr\u00fc\u00dfe und \u20ac\r\n.ein Punkt\r\n"
+    head = "From: ann@home.test\r\nSubject: eight\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+    home.send(["joe@else.test"], (head + german).encode(), options=["BODY=8BITMIME"])
+    check("8-bit text for a server that takes none is encoded", within(10, lambda: len(server.taken) == 1) and server.taken[0][2].isascii() and "BODY" not in server.taken[0][0], said(home))
+    raw = server.taken[0][2]
+    read = email.message_from_bytes(raw, policy=email.policy.default)
+    check("... and says the same", read.get_content().replace("\r\n", "\n") == german.replace("\r\n", "\n") and read["Content-Transfer-Encoding"] in ("quoted-printable", "base64"), raw)
+    keys = {f"{key['selector']}._domainkey.home.test.": key["text"].encode() for key in home.json("dkim", "list", "home.test")}
+    check("... and its signatures are right", raw.count(b"DKIM-Signature") == 2 and all(dkim.DKIM(raw).verify(idx, dnsfunc=lambda name, timeout=5: keys.get(name.decode())) for idx in (0, 1)), keys)
+    binary = b"From: ann@home.test\r\nSubject: binary\r\nMIME-Version: 1.0\r\nContent-Type: application/x-any\r\nContent-Transfer-Encoding: binary\r\n\r\n\0\1\r\n\xff\n\r"
+    with home.session() as session:
+        session.ehlo()
+        session.docmd("MAIL", "FROM:<ann@home.test> BODY=BINARYMIME")
+        session.docmd("RCPT", "TO:<joe@else.test>")
+        session.send(b"BDAT %d LAST\r\n" % len(binary) + binary)
+        session.getreply()
+    check("a binary message too", within(10, lambda: len(server.taken) == 2) and email.message_from_bytes(server.taken[1][2]).get_payload(decode=True) == b"\0\1\r\n\xff\n\r", server.taken[1:])
+    signed = head.replace("text/plain; charset=utf-8", "multipart/signed; protocol=\"a/b\"; micalg=x; boundary=b").replace("eight", "signed")
+    count = len(home.mail("ann"))
+    home.send(["joe@else.test"], (signed + f"--b\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{german}\r\n--b\r\nContent-Type: a/b\r\n\r\nx\r\n--b--\r\n").encode())
+    check("what somebody has signed is not changed, and comes back", within(10, lambda: len(home.mail("ann")) > count) and b"\nStatus: 5.6.3\r\n" in home.mail("ann")[-1] and b"signed" in home.mail("ann")[-1], said(home))
+    server.taken.clear()
+    home.send(["joe@else.test"], text("plain after all"), options=["SMTPUTF8"])
+    check("SMTPUTF8 that nothing needs is left out", within(10, lambda: len(server.taken) == 1) and "SMTPUTF8" not in server.taken[0][0], (said(home), server.lines))
+    server.taken.clear()
+    count = len(home.mail("ann"))
+    home.send(["joe@else.test", "j\u00f6@else.test"], text("for one of two"), options=["SMTPUTF8"])
+    check("who can be reached is, who cannot is told", within(10, lambda: len(server.taken) == 1 and len(home.mail("ann")) > count) and server.taken[0][1] == ["RCPT TO:<joe@else.test>"]
+          and b"\nStatus: 5.6.7\r\n" in home.mail("ann")[-1] and "j\u00f6@else.test".encode() in home.mail("ann")[-1], (said(home), server.lines))
+    server.taken.clear()
+    count = len(home.mail("ann"))
+    home.send(["joe@else.test"], text("gr\u00fcn").encode(), options=["SMTPUTF8"])
+    check("a header that needs it comes back", within(10, lambda: len(home.mail("ann")) > count) and b"\nStatus: 5.6.7\r\n" in home.mail("ann")[-1] and not server.taken, said(home))
     server.stop()
 
 
@@ -298,7 +342,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         dns = Dns(folder, RECORDS)
         home = Home(folder, "home.test", "127.0.0.1", dns)
-        for name, part in (("held", lambda: held(home)), ("circles", lambda: circles(home)), ("behind", lambda: behind(home, folder)),
+        for name, part in (("held", lambda: held(home)), ("circles", lambda: circles(home)), ("lesser", lambda: lesser(home)), ("behind", lambda: behind(home, folder)),
                            ("allowance", lambda: allowance(folder, dns)), ("smarthosts", lambda: smarthosts(folder, dns))):
             print(f"== {name}", flush=True)
             part()

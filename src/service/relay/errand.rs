@@ -1,16 +1,15 @@
 //! One session's errands: messages for one destination are handed to the client machine one after the other, and what it
 //! reports of each is settled before the next.
 
-use super::agenda::Errand;
 use super::destination::Destination;
 use super::fate::Finding;
+use super::parcel::Parcel;
 use super::queue::Queue;
 use super::way::{Proof, Way};
 use crate::base::{Doubt, Quoted, TlsFacts};
-use crate::mail::TlsDemand;
 use crate::smtp::Enhanced;
-use crate::smtp::client::{Answer, Ask, Failure, Job, JobRecipient, JobText, Outcome, Report};
-use crate::spool::{Queued, SpoolError};
+use crate::smtp::client::{Answer, Ask, Failure, Job, Outcome, Report};
+use crate::spool::SpoolError;
 use smol::future;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
@@ -40,7 +39,7 @@ pub struct Errands<'a> {
     way: &'a Way,
     /// What came of TLS, as soon as that is known.
     pub judged: Judged,
-    current: Option<(Errand, Queued)>,
+    current: Option<Parcel>,
     /// Messages that were answered.
     pub served: usize,
     /// Why it came to nothing.
@@ -67,10 +66,10 @@ impl<'a> Errands<'a> {
                 if self.judged == Judged::Unknown {
                     self.judged = Judged::Clear;
                 }
-                if let (Some((errand, queued)), Some(report)) = (self.current.take(), report) {
-                    self.served += 1;
-                    let findings = findings(report, None, self.destination.tls);
-                    self.queue.settle(errand, queued, findings, Some(self.host)).await;
+                if let Some(report) = report
+                    && let Some(job) = self.reported(report).await
+                {
+                    return Answer::Send(Box::new(job));
                 }
                 self.next(recipients_max.unwrap_or(usize::MAX)).await
             }
@@ -96,6 +95,21 @@ impl<'a> Errands<'a> {
                 Answer::Go
             }
         }
+    }
+
+    /// What became of the current message is settled; or it is to be sent once more, for it has been made fit.
+    async fn reported(&mut self, report: Report) -> Option<Job> {
+        let mut parcel = self.current.take()?;
+        if parcel.make_fit(self.queue, &report).await
+            && let Ok(job) = parcel.job(self.queue).await
+        {
+            self.current = Some(parcel);
+            return Some(job);
+        }
+        self.served += 1;
+        let findings = parcel.findings(report, None, self.destination.tls);
+        self.queue.settle(parcel.errand, parcel.queued, findings, Some(self.host)).await;
+        None
     }
 
     fn judge(&mut self, facts: &TlsFacts) -> Answer {
@@ -129,22 +143,22 @@ impl<'a> Errands<'a> {
     }
 
     async fn failed(&mut self, failure: &Failure, report: Option<Report>) {
-        let (Some((errand, queued)), Some(report)) = (self.current.take(), report) else { return };
+        let (Some(parcel), Some(report)) = (self.current.take(), report) else { return };
         let lost = report.outcomes.iter().all(|outcome| *outcome == Outcome::Lost);
         // Another host may take it, or another connection: this one may have been kept too long. What may have arrived
         // is for later.
         let elsewhere = !report.text_sent || *failure == Failure::Stopping;
         if lost && elsewhere && *failure != Failure::Ours {
-            self.queue.put_back(self.destination, errand);
+            self.queue.put_back(self.destination, parcel.errand);
             return;
         }
-        let findings = findings(report, Some(failure), self.destination.tls);
-        self.queue.settle(errand, queued, findings, Some(self.host)).await;
+        let findings = parcel.findings(report, Some(failure), self.destination.tls);
+        self.queue.settle(parcel.errand, parcel.queued, findings, Some(self.host)).await;
     }
 
     /// The connection broke without a word of the machine. One that was kept for it may have been closed long ago.
     pub async fn broke(&mut self, why: &str) {
-        let Some((errand, queued)) = self.current.take() else { return };
+        let Some(Parcel { errand, queued, .. }) = self.current.take() else { return };
         if self.served > 0 {
             self.queue.put_back(self.destination, errand);
             return;
@@ -163,13 +177,15 @@ impl<'a> Errands<'a> {
                 }
                 return Answer::Leave;
             };
-            match self.queue.job(&errand, &queued).await {
+            let parcel = Parcel::new(errand, queued);
+            match parcel.job(self.queue).await {
                 Ok(job) => {
-                    self.current = Some((errand, queued));
+                    self.current = Some(parcel);
                     return Answer::Send(Box::new(job));
                 }
-                Err(SpoolError::Gone) => self.queue.forget(&errand.id),
+                Err(SpoolError::Gone) => self.queue.forget(&parcel.errand.id),
                 Err(error) => {
+                    let Parcel { errand, queued, .. } = parcel;
                     log::error!("queue={} {error}", errand.id);
                     let finding = Finding::later(Enhanced(4, 3, 0), error.to_string());
                     let findings = vec![finding; errand.places.len()];
@@ -188,37 +204,5 @@ impl<'a> Errands<'a> {
             false
         };
         future::or(call, time).await
-    }
-}
-
-fn findings(report: Report, failure: Option<&Failure>, demand: TlsDemand) -> Vec<Finding> {
-    let passes = report.passes_wishes_on;
-    let outcomes = report.outcomes.into_iter();
-    outcomes.map(|outcome| Finding::of(outcome, passes, failure, demand)).collect()
-}
-
-impl Queue {
-    async fn job(&self, errand: &Errand, queued: &Queued) -> Result<Job, SpoolError> {
-        let (spool, message) = (self.spool.clone(), queued.clone());
-        let outgoing = smol::unblock(move || spool.outgoing(&message)).await?;
-        let envelope = &queued.envelope;
-        let recipients = errand.places.iter().filter_map(|&place| envelope.recipients.get(place));
-        let recipients = recipients.map(|recipient| JobRecipient {
-            address: recipient.address.clone(),
-            notify: recipient.notify,
-            original: recipient.original.clone(),
-        });
-        Ok(Job {
-            reverse_path: envelope.reverse_path.clone(),
-            recipients: recipients.collect(),
-            demands: envelope.demands,
-            ret: envelope.ret,
-            envelope_id: envelope.envelope_id.clone(),
-            text: Some(JobText {
-                fields: outgoing.fields,
-                file: outgoing.file,
-                range: outgoing.range,
-            }),
-        })
     }
 }

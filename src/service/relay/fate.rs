@@ -92,7 +92,8 @@ impl Finding {
         Self { kind: Kind::Never, status, said: said.into() }
     }
 
-    fn lack(lack: Lack) -> Self {
+    /// Of a server that cannot take the message as it is.
+    pub fn lack(lack: Lack) -> Self {
         match lack {
             Lack::Smtputf8 => Self::never(
                 Enhanced(5, 6, 7),

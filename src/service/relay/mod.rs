@@ -11,6 +11,7 @@ mod hosts;
 mod mailbox;
 mod notice;
 mod own;
+mod parcel;
 mod plan;
 mod port_25;
 mod queue;

@@ -6,6 +6,7 @@ use super::visits::Visits;
 use crate::base::AccountId;
 use crate::mail::Domain;
 use crate::registry::Registry;
+use crate::service::signing::Signing;
 use crate::spool::{MessageId, Opened, Queued, Spool};
 use crate::store::Store;
 use smol::channel::{Receiver, Sender, bounded};
@@ -19,6 +20,10 @@ pub struct Queue {
     pub(super) store: Arc<Store>,
     pub(super) registry: Arc<Registry>,
     pub(super) host: Domain,
+    /// Signs what had to be changed.
+    pub(super) signing: Arc<Signing>,
+    /// Held by whoever converts a message.
+    pub(super) converting: smol::lock::Mutex<()>,
     agenda: Mutex<Agenda>,
     visits: Mutex<HashMap<Destination, Visits>>,
     /// Mailboxes here that have a message of the queue already.
@@ -29,7 +34,13 @@ pub struct Queue {
 
 impl Queue {
     /// As it was found.
-    pub fn new(opened: Opened, store: Arc<Store>, registry: Arc<Registry>, host: Domain) -> Self {
+    pub fn new(
+        opened: Opened,
+        store: Arc<Store>,
+        registry: Arc<Registry>,
+        host: Domain,
+        signing: Arc<Signing>,
+    ) -> Self {
         let mut agenda = Agenda::default();
         opened.queued.into_iter().for_each(|queued| agenda.enter(queued));
         let (wake, woken) = bounded(1);
@@ -38,6 +49,8 @@ impl Queue {
             store,
             registry,
             host,
+            signing,
+            converting: smol::lock::Mutex::default(),
             agenda: Mutex::new(agenda),
             visits: Mutex::default(),
             came: Mutex::default(),

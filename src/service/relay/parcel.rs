@@ -1,0 +1,179 @@
+//! One message on its way through one session: as it is, or made fit for a server that can do less. A server without
+//! 8BITMIME gets it in 7-bit lines (RFC 6152 §3), signed anew; one without SMTPUTF8 gets it if nothing in it needs that
+//! (RFC 6531 §3.6), whatever its sender said.
+
+use super::agenda::Errand;
+use super::fate::Finding;
+use super::queue::Queue;
+use crate::mail::header::Fields;
+use crate::mail::{Address, Body, Demands, Letters, TlsDemand, has_utf8_header, to_seven_bit};
+use crate::net;
+use crate::smtp::Enhanced;
+use crate::smtp::client::{Failure, Job, JobRecipient, JobText, Lack, Outcome, Report};
+use crate::spool::{Outgoing, Queued, Spool, SpoolError};
+use crate::verify::dkim::{BodyHash, Canonicalization};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// A message and those of one destination whom it is for.
+#[derive(Debug)]
+pub struct Parcel {
+    /// Whom it is for.
+    pub errand: Errand,
+    /// The message.
+    pub queued: Queued,
+    /// What it demands of the server, as it is now.
+    demands: Demands,
+    /// The text that is sent in place of the queue's.
+    converted: Option<JobText>,
+    /// Those of the errand's places who cannot be reached by this server, with the reason.
+    unfit: Vec<Option<Finding>>,
+}
+
+impl Parcel {
+    /// As it is.
+    pub fn new(errand: Errand, queued: Queued) -> Self {
+        let (demands, unfit) = (queued.envelope.demands, vec![None; errand.places.len()]);
+        Self { errand, queued, demands, converted: None, unfit }
+    }
+
+    /// What is to be sent.
+    pub async fn job(&self, queue: &Queue) -> Result<Job, SpoolError> {
+        let text = match &self.converted {
+            Some(text) => text.clone(),
+            None => {
+                let outgoing = self.outgoing(queue).await?;
+                let Outgoing { fields, file, range } = outgoing;
+                JobText { fields, file, range }
+            }
+        };
+        let envelope = &self.queued.envelope;
+        let fit = self.errand.places.iter().zip(&self.unfit).filter(|(_, unfit)| unfit.is_none());
+        let recipients = fit.filter_map(|(&place, _)| envelope.recipients.get(place));
+        let recipients = recipients.map(|recipient| JobRecipient {
+            address: recipient.address.clone(),
+            notify: recipient.notify,
+            original: recipient.original.clone(),
+        });
+        Ok(Job {
+            reverse_path: envelope.reverse_path.clone(),
+            recipients: recipients.collect(),
+            demands: self.demands,
+            ret: envelope.ret,
+            envelope_id: envelope.envelope_id.clone(),
+            text: Some(text),
+        })
+    }
+
+    async fn outgoing(&self, queue: &Queue) -> Result<Outgoing, SpoolError> {
+        let (spool, message) = (queue.spool().clone(), self.queued.clone());
+        smol::unblock(move || spool.outgoing(&message)).await
+    }
+
+    /// After a server said that it lacks something: is the parcel fit for it now, so that it is worth another try?
+    pub async fn make_fit(&mut self, queue: &Queue, report: &Report) -> bool {
+        match report.outcomes.first() {
+            Some(Outcome::Unable(Lack::Smtputf8)) if self.demands.letters == Letters::Utf8 => {
+                self.do_without_smtputf8(queue).await
+            }
+            Some(Outcome::Unable(lack @ (Lack::EightBitMime | Lack::BinaryMime)))
+                if self.demands.body != Body::SevenBit =>
+            {
+                match self.seven_bit(queue).await {
+                    Ok(text) => {
+                        self.converted = Some(text);
+                        self.demands.body = Body::SevenBit;
+                        true
+                    }
+                    Err(why) => {
+                        let Finding { said, .. } = Finding::lack(*lack);
+                        let said = format!("{said}, and the message cannot be made so: {why}");
+                        let finding = Finding::never(Enhanced(5, 6, 3), said);
+                        self.unfit = vec![Some(finding); self.unfit.len()];
+                        false
+                    }
+                }
+            }
+            _ => false,
+        }
+    }
+
+    async fn do_without_smtputf8(&mut self, queue: &Queue) -> bool {
+        let is_ascii = |address: &Address| address.to_string().is_ascii();
+        let envelope = &self.queued.envelope;
+        if !envelope.reverse_path.as_ref().is_none_or(is_ascii) {
+            return false;
+        }
+        let Ok(outgoing) = self.outgoing(queue).await else { return false };
+        let needs_it = move || read(&outgoing).map(|text| has_utf8_header(&text));
+        if !matches!(smol::unblock(needs_it).await, Ok(false)) {
+            return false;
+        }
+        for (place, unfit) in self.errand.places.iter().zip(&mut self.unfit) {
+            let recipient = envelope.recipients.get(*place);
+            if !recipient.is_some_and(|recipient| is_ascii(&recipient.address)) {
+                *unfit = Some(Finding::lack(Lack::Smtputf8));
+            }
+        }
+        self.demands.letters = Letters::Ascii;
+        self.unfit.iter().any(Option::is_none)
+    }
+
+    /// The text in 7-bit lines. One at a time: it stands in memory.
+    async fn seven_bit(&self, queue: &Queue) -> Result<JobText, String> {
+        let outgoing = self.outgoing(queue).await.map_err(|error| error.to_string())?;
+        let sender = self.queued.envelope.reverse_path.as_ref();
+        let sender = sender.map(|address| address.domain().clone());
+        let (spool, signing) = (queue.spool().clone(), queue.signing.clone());
+        let _turn = queue.converting.lock().await;
+        let convert = move || {
+            let text = read(&outgoing).map_err(|error| error.to_string())?;
+            let text = to_seven_bit(&text).map_err(|why| why.to_string())?;
+            let mut fields = Vec::new();
+            // What was signed is no longer what was signed.
+            if !outgoing.fields.is_empty() {
+                let len: usize = Fields::new(&text).map(|field| field.raw.len()).sum();
+                let (header, rest) = text.split_at_checked(len).unwrap_or((&text, &[]));
+                let mut body = BodyHash::new(Canonicalization::Relaxed);
+                body.push(rest.strip_prefix(b"\r\n").unwrap_or(rest));
+                if let Some(domain) = signing.domain(header, sender.as_ref()) {
+                    let signed = signing.fields(&domain, header, &body.finish(), net::now());
+                    fields = signed.map_err(|error| error.to_string())?.into_bytes();
+                }
+            }
+            scratch(&spool, fields, &text).map_err(|error| error.to_string())
+        };
+        smol::unblock(convert).await
+    }
+
+    /// What was found of each of the errand's places.
+    pub fn findings(
+        &self,
+        report: Report,
+        failure: Option<&Failure>,
+        demand: TlsDemand,
+    ) -> Vec<Finding> {
+        let passes = report.passes_wishes_on;
+        let mut outcomes = report.outcomes.into_iter();
+        let found = |unfit: &Option<Finding>| match unfit {
+            Some(finding) => finding.clone(),
+            None => {
+                let outcome = outcomes.next().unwrap_or(Outcome::Lost);
+                Finding::of(outcome, passes, failure, demand)
+            }
+        };
+        self.unfit.iter().map(found).collect()
+    }
+}
+
+fn read(outgoing: &Outgoing) -> std::io::Result<Vec<u8>> {
+    let range = &outgoing.range;
+    let mut text = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
+    outgoing.file.read_exact_at(&mut text, range.start)?;
+    Ok(text)
+}
+
+fn scratch(spool: &Spool, fields: Vec<u8>, text: &[u8]) -> Result<JobText, SpoolError> {
+    let file = Arc::new(spool.scratch(text)?);
+    Ok(JobText { fields, file, range: 0..text.len() as u64 })
+}
