@@ -1,8 +1,8 @@
 //! `pillarbox try`: the whole box on loopback, in a folder of its own, with two accounts, for whoever is curious.
 
 use super::command::{Command, Stop};
-use super::server::TRY_SOCKET;
-use crate::base::ClearText;
+use super::server::{TRY_SOCKET, TRY_SUBMIT_SOCKET};
+use crate::base::{ClearText, Endpoint};
 use crate::daemon::{
     Control, Facts, Lock, Plan, Port, Running, Trial, TrialAccount, serve, signing,
 };
@@ -79,7 +79,9 @@ fn try_out(words: &TryWords) -> Result<(), Stop> {
     let store = Arc::new(Store::new(&data));
     let number = |at| if words.port_base == 0 { 0 } else { words.port_base.saturating_add(at) };
     let address = |at| SocketAddr::from((Ipv4Addr::LOCALHOST, number(at))).into();
-    let wanted: Vec<_> = Port::ALL.into_iter().zip((0..).map(address)).collect();
+    let numbered = Port::ALL.into_iter().filter(|port| *port != Port::Submit);
+    let mut wanted: Vec<_> = numbered.zip((0..).map(address)).collect();
+    wanted.push((Port::Submit, Endpoint::Socket(data.join(TRY_SUBMIT_SOCKET))));
     let ready = |ports: &[Running]| {
         let text = if words.json { json(ports, &trial) } else { Ok(talk(ports, &trial)) };
         let mut out = std::io::stdout().lock();

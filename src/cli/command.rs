@@ -20,6 +20,8 @@ pub enum Stop {
     Unreachable(String),
     /// It went wrong, or may not be.
     Failed(String),
+    /// The same, with an exit code that the caller understands.
+    Exit(u8, String),
 }
 
 impl<E: Error> From<E> for Stop {

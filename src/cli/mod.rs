@@ -26,6 +26,8 @@ mod queue_hold;
 mod queue_list;
 mod queue_retry;
 mod queue_show;
+mod sendmail;
+mod sendmail_words;
 mod serve;
 mod server;
 mod show;

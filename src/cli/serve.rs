@@ -101,8 +101,12 @@ fn tell_strays(data: &Path, registry: &Registry) -> Result<(), Stop> {
 }
 
 fn wanted(settings: &Settings) -> Vec<(Port, Endpoint)> {
-    let places = |port: Port| {
-        settings.listen(port.name(), port.usual()).into_iter().map(move |address| (port, address))
+    let places = |port: Port| match port {
+        Port::Submit => vec![(port, Endpoint::Socket(settings.submit.clone()))],
+        port => {
+            let places = settings.listen(port.name(), port.usual()).into_iter();
+            places.map(|place| (port, place)).collect()
+        }
     };
     Port::ALL.into_iter().flat_map(places).collect()
 }
@@ -121,10 +125,10 @@ mod tests {
     #[test]
     fn every_port_can_be_set() {
         let mut text = "host = 'a.example'\ndomains = ['a.example']\n[listen]\n".to_owned();
-        for port in Port::ALL {
+        for port in Port::ALL.into_iter().filter(|port| *port != Port::Submit) {
             text.push_str(&format!("{} = ['127.0.0.1:1', '[::1]:2']\n", port.name()));
         }
         let settings = Settings::parse(&text).unwrap();
-        assert_eq!(wanted(&settings).len(), Port::ALL.len() * 2);
+        assert_eq!(wanted(&settings).len(), Port::ALL.len() * 2 - 1);
     }
 }

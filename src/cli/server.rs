@@ -11,9 +11,12 @@ use std::time::Duration;
 
 /// The name of the control socket in the folder of `try`.
 pub const TRY_SOCKET: &str = "control";
+/// The name of the socket for `sendmail` there.
+pub const TRY_SUBMIT_SOCKET: &str = "submit";
 /// Longer than the server takes for anything.
 const ANSWER_WAIT: Duration = Duration::from_secs(40);
 const SOCKET: &str = "/run/pillarbox/control";
+const SUBMIT_SOCKET: &str = "/run/pillarbox/submit";
 
 /// Which server.
 #[derive(Debug)]
@@ -26,9 +29,7 @@ impl Server {
     pub fn find(config: Option<&Path>, dir: Option<&Path>) -> Result<Self, Stop> {
         let socket = match (config, dir) {
             (Some(_), Some(_)) => {
-                return Err(Stop::Usage(
-                    "--config and --dir name two servers; give one".to_owned(),
-                ));
+                return Err(two_servers());
             }
             (Some(config), None) => Settings::read(config)?.control,
             (None, Some(dir)) => dir.join(TRY_SOCKET),
@@ -96,6 +97,24 @@ impl Server {
              started by `pillarbox try`, add --dir and its folder; if with other settings, add --config and their file"
         ))
     }
+}
+
+/// The socket over which programs of this machine send, of a server that is named like one of `Server::find`. Any user may
+/// ask, also one who cannot read the settings.
+pub fn submit_socket(config: Option<&Path>, dir: Option<&Path>) -> Result<PathBuf, Stop> {
+    match (config, dir) {
+        (Some(config), None) => Ok(Settings::read(config)?.submit),
+        (None, Some(dir)) => Ok(dir.join(TRY_SUBMIT_SOCKET)),
+        (Some(_), Some(_)) => Err(two_servers()),
+        (None, None) => {
+            let settings = Settings::read(Path::new(DEFAULT_PATH));
+            Ok(settings.map_or_else(|_| SUBMIT_SOCKET.into(), |settings| settings.submit))
+        }
+    }
+}
+
+fn two_servers() -> Stop {
+    Stop::Usage("--config and --dir name two servers; give one".to_owned())
 }
 
 fn talk(mut stream: &UnixStream, line: &[u8]) -> io::Result<Vec<u8>> {

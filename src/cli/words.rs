@@ -22,6 +22,7 @@ use super::queue_hold::QueueHold;
 use super::queue_list::QueueList;
 use super::queue_retry::QueueRetry;
 use super::queue_show::QueueShow;
+use super::sendmail;
 use super::serve::ServeWords;
 use super::show;
 use super::status::StatusWords;
@@ -30,6 +31,7 @@ use super::user_list::UserList;
 use super::user_rm::UserRemove;
 use super::user_set::UserSet;
 use super::version::VersionWords;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// A command: the words that name it, what it is for, and what parses the rest and runs it.
@@ -43,10 +45,11 @@ const fn row<C: Command>() -> Row {
     Row { name: C::COMMAND.name, about: C::COMMAND.description, run: run::<C> }
 }
 
-const COMMANDS: [Row; 28] = [
+const COMMANDS: [Row; 29] = [
     row::<TryWords>(),
     row::<ServeWords>(),
     row::<StatusWords>(),
+    Row { name: sendmail::NAME, about: sendmail::ABOUT, run: |_, rest| sendmail::sendmail(rest) },
     row::<UserAdd>(),
     row::<UserList>(),
     row::<UserRemove>(),
@@ -91,8 +94,11 @@ pub fn main() -> ExitCode {
     if let Err(error) = logger.init() {
         show::talk(&format!("pillarbox: no log: {error}"));
     }
+    let mut args = std::env::args_os();
+    let called = args.next().is_some_and(|name| is_sendmail(Path::new(&name)));
+    let name = called.then(|| sendmail::NAME.to_owned());
     let words: Result<Vec<String>, _> =
-        std::env::args_os().skip(1).map(std::ffi::OsString::into_string).collect();
+        name.into_iter().map(Ok).chain(args.map(std::ffi::OsString::into_string)).collect();
     let done = match &words {
         Ok(words) => obey(&words.iter().map(String::as_str).collect::<Vec<_>>()),
         Err(word) => Err(Stop::Usage(format!("{} is not UTF-8", word.to_string_lossy()))),
@@ -101,6 +107,11 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => say(stop),
     }
+}
+
+/// A symbolic link makes it sendmail.
+fn is_sendmail(program: &Path) -> bool {
+    program.file_name().is_some_and(|name| name == sendmail::NAME)
 }
 
 const FAILED: u8 = 1;
@@ -118,6 +129,7 @@ fn say(stop: Stop) -> ExitCode {
         Stop::Usage(text) => (text, USAGE),
         Stop::Unreachable(text) => (text, UNREACHABLE),
         Stop::Failed(text) => (text, FAILED),
+        Stop::Exit(code, text) => (text, code),
     };
     show::talk(&format!("pillarbox: {}", text.trim_end()));
     ExitCode::from(code)
@@ -175,7 +187,7 @@ fn help(words: &[&str]) -> String {
     }
     text.push_str(
         "\n`pillarbox help COMMAND` says more. Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 failed, 2 wrong \
-         words, 75 no server answers.\n",
+         words, 75 no server answers. `sendmail` has its own.\n",
     );
     text
 }

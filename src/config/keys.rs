@@ -15,6 +15,7 @@ use toml::de::{DeTable, DeValue};
 pub struct Draft {
     pub data: Option<PathBuf>,
     pub control: Option<PathBuf>,
+    pub submit: Option<PathBuf>,
     pub host: Option<Domain>,
     pub domains: Option<Vec<Domain>>,
     /// By the name of the port.
@@ -53,7 +54,7 @@ const NETWORKS: &str =
     "an address or a network, like \"192.0.2.7\" or \"10.0.0.0/8\", or a list of these";
 
 /// Every key that may stand in the file.
-pub const KEYS: [Key; 24] = [
+pub const KEYS: [Key; 25] = [
     Key {
         section: None,
         name: "data",
@@ -65,6 +66,12 @@ pub const KEYS: [Key; 24] = [
         name: "control",
         expected: "the path of a socket, like \"/run/pillarbox/control\"",
         take: |to, _, v| put(&mut to.control, path(v)),
+    },
+    Key {
+        section: None,
+        name: "submit",
+        expected: "the path of a socket, like \"/run/pillarbox/submit\"",
+        take: |to, _, v| put(&mut to.submit, path(v)),
     },
     Key {
         section: None,

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 pub const DEFAULT_PATH: &str = "/etc/pillarbox/pillarbox.toml";
 const DATA: &str = "/var/lib/pillarbox";
 const CONTROL: &str = "/run/pillarbox/control";
+/// In the folder of the other.
+const SUBMIT: &str = "submit";
 
 /// A box's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// The socket over which the commands speak to the server.
     pub control: PathBuf,
+    /// The socket over which programs of this machine send; beside `control` if the file does not say.
+    pub submit: PathBuf,
     /// Our name in greetings and trace fields.
     pub host: Domain,
     /// In these people have addresses; at least one.
@@ -73,8 +77,19 @@ impl Settings {
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
         // Editors of other systems put a byte order mark first.
         let (draft, mut faults) = read(text.strip_prefix('\u{feff}').unwrap_or(text))?;
-        let Draft { data, control, host, domains, listen, certificate, key, trust, dns, .. } =
-            draft;
+        let Draft {
+            data,
+            control,
+            submit,
+            host,
+            domains,
+            listen,
+            certificate,
+            key,
+            trust,
+            dns,
+            ..
+        } = draft;
         let (server, user, password) =
             (draft.smarthost, draft.smarthost_user, draft.smarthost_password);
         let mut missing = |key: &str, what: &str| {
@@ -129,18 +144,24 @@ impl Settings {
             fallback,
         });
         match (host, domains) {
-            (Some(host), Some(domains)) if faults.is_empty() => Ok(Self {
-                data: data.unwrap_or_else(|| DATA.into()),
-                control: control.unwrap_or_else(|| CONTROL.into()),
-                host,
-                domains,
-                tls,
-                trust,
-                dns,
-                recipients_a_day: draft.recipients_a_day,
-                smarthost,
-                listen,
-            }),
+            (Some(host), Some(domains)) if faults.is_empty() => {
+                let data = data.unwrap_or_else(|| DATA.into());
+                let control = control.unwrap_or_else(|| CONTROL.into());
+                let submit = submit.unwrap_or_else(|| control.with_file_name(SUBMIT));
+                Ok(Self {
+                    data,
+                    control,
+                    submit,
+                    host,
+                    domains,
+                    tls,
+                    trust,
+                    dns,
+                    recipients_a_day: draft.recipients_a_day,
+                    smarthost,
+                    listen,
+                })
+            }
             _ => Err(faults),
         }
     }
@@ -176,6 +197,7 @@ mod tests {
         assert_eq!(settings.domains[0].as_str(), "example.org");
         assert_eq!(settings.data.to_str(), Some("/var/lib/pillarbox"));
         assert_eq!(settings.control.to_str(), Some("/run/pillarbox/control"));
+        assert_eq!(settings.submit.to_str(), Some("/run/pillarbox/submit"));
         assert_eq!(settings.listen("smtp", Some(25)), [at("[::]:25")]);
         assert_eq!(settings.listen("lmtp", None), []);
         assert_eq!(settings.trust, Trust::default());
@@ -192,6 +214,9 @@ mod tests {
         let settings = Settings::parse(&text).unwrap();
         assert_eq!(settings.data.to_str(), Some("/d"));
         assert_eq!(settings.control.to_str(), Some("/d/c"));
+        assert_eq!(settings.submit.to_str(), Some("/d/submit"));
+        let settings = Settings::parse(&format!("submit = '/s/t'\n{text}")).unwrap();
+        assert_eq!(settings.submit.to_str(), Some("/s/t"));
         assert_eq!(settings.listen("smtp", Some(25)).len(), 2);
         assert_eq!(settings.listen("submission", Some(587)), []);
         assert_eq!(settings.listen("submissions", Some(465)), [at("127.0.0.1:0")]);
@@ -219,7 +244,7 @@ mod tests {
                 &[
                     "`hosts`",
                     "did you mean `host`?",
-                    "Known here: data, control, host, domains, listen, tls",
+                    "Known here: data, control, submit, host, domains, listen, tls",
                 ],
             ),
             (

@@ -6,8 +6,9 @@ use crate::base::{Machine, Quoted, StartTls};
 use crate::imap;
 use crate::net::{self, Admission, Crowd, DriveError, End, Stream};
 use crate::pop3;
-use crate::service::{Access, Collect, Receive};
-use crate::smtp::{self, Limits, Role, Server, Setup};
+use crate::service::{Access, Collect, Local, Receive};
+use crate::smtp::{self, Enhanced, Limits, Reply, Role, Server, Setup};
+use rustix::net::sockopt::socket_peercred;
 use smol::future::FutureExt;
 use smol::io::{AsyncWrite, AsyncWriteExt};
 use smol::net::TcpStream;
@@ -38,7 +39,7 @@ pub async fn session(
         refuse(stream, b"554 5.7.1 Only servers that are listed hand on mail here\r\n").await;
         return;
     }
-    hold(&house, port, Stream::Clear(stream), peer).await;
+    hold(&house, port, Stream::Clear(stream), peer, None).await;
 }
 
 /// One connection to a Unix socket: who may open that is trusted, and counts as this machine.
@@ -49,11 +50,33 @@ pub async fn local_session(house: Arc<House>, crowd: Arc<Crowd>, port: Port, str
         refuse(stream, too_many(port)).await;
         return;
     };
-    hold(&house, port, Stream::Local(stream), peer).await;
+    if port != Port::Submit {
+        return hold(&house, port, Stream::Local(stream), peer, None).await;
+    }
+    match local(&house, &stream).await {
+        Ok(local) => hold(&house, port, Stream::Local(stream), peer, Some(local)).await,
+        Err(reply) => {
+            let mut text = Vec::new();
+            reply.write(&mut text);
+            refuse(stream, &text).await;
+        }
+    }
 }
 
-async fn hold(house: &House, port: Port, stream: Stream, peer: IpAddr) {
-    let driven = AssertUnwindSafe(converse(house, port, stream, peer)).catch_unwind().await;
+/// Whose program has connected.
+async fn local(house: &House, stream: &UnixStream) -> Result<Local, Reply> {
+    let unknown = || Reply::new(421, Enhanced(4, 3, 0), "The kernel does not say who you are");
+    let peer = socket_peercred(stream).map_err(|_| unknown())?;
+    let domain = house.plan.control.facts.domains.first().unwrap_or(&house.plan.host);
+    let uid = peer.uid.as_raw();
+    let rate = house.local_rate.clone();
+    let local = Local::connected(uid, domain, &house.store, &house.registry, rate).await?;
+    log::info!("port=submit uid={uid} login={}", local.login().name);
+    Ok(local)
+}
+
+async fn hold(house: &House, port: Port, stream: Stream, peer: IpAddr, local: Option<Local>) {
+    let driven = AssertUnwindSafe(converse(house, port, stream, peer, local)).catch_unwind().await;
     match driven {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
@@ -94,7 +117,7 @@ async fn told_peer(
 
 const fn too_many(port: Port) -> &'static [u8] {
     match port {
-        Port::Smtp | Port::Submission | Port::Lmtp => {
+        Port::Smtp | Port::Submission | Port::Lmtp | Port::Submit => {
             b"421 4.7.0 Too many connections from you or in all; try again in a few minutes\r\n"
         }
         Port::Imap => {
@@ -108,7 +131,7 @@ const fn too_many(port: Port) -> &'static [u8] {
     }
 }
 
-async fn refuse(mut stream: impl AsyncWrite + Unpin, text: &'static [u8]) {
+async fn refuse(mut stream: impl AsyncWrite + Unpin, text: &[u8]) {
     let said = async { stream.write_all(text).await };
     let limit = async {
         smol::Timer::after(Duration::from_secs(1)).await;
@@ -124,6 +147,7 @@ async fn converse(
     port: Port,
     stream: Stream,
     peer: IpAddr,
+    local: Option<Local>,
 ) -> Result<(), DriveError> {
     let start_tls = match &stream {
         Stream::Clear(_) if !port.is_secure() => StartTls::Offered,
@@ -133,12 +157,14 @@ async fn converse(
         Port::Smtp => Role::Relay { submission_port: house.submission_port },
         Port::Submission | Port::Submissions => Role::Submission(house.plan.clear_text),
         Port::Lmtp => Role::Lmtp,
+        Port::Submit => Role::Local,
         Port::Imap | Port::Imaps => return read_mail(house, port, peer, start_tls, stream).await,
         Port::Pop3 | Port::Pop3s => return collect(house, port, peer, start_tls, stream).await,
     };
     let place = house.smtp.enter();
     let host = house.plan.host.clone();
-    let setup = Setup { host, peer, role, start_tls, limits: Limits::default() };
+    let login = local.as_ref().map(|local| local.login().clone());
+    let setup = Setup { host, peer, role, start_tls, login, limits: Limits::default() };
     let (machine, stream) = greet(house, port, Server::new(setup), stream).await?;
     let mut receive = Receive::new(
         house.store.clone(),
@@ -148,11 +174,16 @@ async fn converse(
         house.outbox(),
         peer,
     );
+    if let Some(local) = local {
+        receive = receive.on_behalf_of(local);
+    }
     let answer = async |ask| {
         let mark = place.mark();
         let answer = receive.answer(ask).await;
-        if let smtp::Answer::LoggedIn(login) = &answer {
-            place.belongs_to(login.account, mark, smtp::News::Shutdown);
+        if let smtp::Answer::LoggedIn(login) = &answer
+            && let Some(account) = login.account
+        {
+            place.belongs_to(account, mark, smtp::News::Shutdown);
         }
         answer
     };

@@ -8,7 +8,7 @@ use crate::mail::Domain;
 use crate::net::{Acceptor, Trust};
 use crate::pop3;
 use crate::registry::Registry;
-use crate::service::{Allowance, Asking, Logins, Outbox, Relay, Signing};
+use crate::service::{Allowance, Asking, LocalRate, Logins, Outbox, Relay, Signing};
 use crate::smtp;
 use crate::store::Store;
 use std::sync::Arc;
@@ -48,6 +48,8 @@ pub struct House {
     pub logins: Arc<Logins>,
     /// Knows whom servers behind us know.
     pub asking: Option<Arc<Asking>>,
+    /// What programs on this machine may still send.
+    pub local_rate: Arc<LocalRate>,
     /// How much devices send.
     pub allowance: Arc<Allowance>,
     /// Sessions that run.

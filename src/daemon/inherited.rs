@@ -105,9 +105,14 @@ fn listener(port: Port, fd: OwnedFd) -> Result<Inherited, InheritedError> {
         ));
     }
     match sockopt::socket_domain(&fd).map_err(no_socket)? {
+        AddressFamily::INET | AddressFamily::INET6 if port == Port::Submit => Err(kind(
+            "is on the network; it must be a Unix socket, for the kernel to say who sends",
+        )),
         AddressFamily::INET | AddressFamily::INET6 => Ok(Inherited::Tcp(fd.into())),
-        AddressFamily::UNIX if port == Port::Lmtp => Ok(Inherited::Unix(fd.into())),
-        AddressFamily::UNIX => Err(kind("is a Unix socket, which only lmtp may be")),
+        AddressFamily::UNIX if matches!(port, Port::Lmtp | Port::Submit) => {
+            Ok(Inherited::Unix(fd.into()))
+        }
+        AddressFamily::UNIX => Err(kind("is a Unix socket, which only lmtp and submit may be")),
         _ => Err(kind("is neither of IP nor a Unix socket")),
     }
 }
@@ -143,6 +148,8 @@ mod tests {
         assert!(wrong(listener(Port::Smtp, udp.into())).contains("ListenStream="));
         let (unix, _other) = UnixStream::pair().unwrap();
         assert!(wrong(listener(Port::Lmtp, unix.into())).contains("does not listen"));
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(wrong(listener(Port::Submit, tcp.into())).contains("must be a Unix socket"));
         let file = std::fs::File::open("/dev/null").unwrap();
         assert!(wrong(listener(Port::Lmtp, file.into())).contains("is no socket"));
     }

@@ -19,11 +19,13 @@ pub enum Port {
     Pop3s,
     /// For a server that stands before us; it has no usual number, and is not there unless it is asked for.
     Lmtp,
+    /// For the programs of this machine: always a Unix socket.
+    Submit,
 }
 
 impl Port {
     /// All that the box listens on.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Smtp,
         Self::Submission,
         Self::Submissions,
@@ -32,6 +34,7 @@ impl Port {
         Self::Pop3,
         Self::Pop3s,
         Self::Lmtp,
+        Self::Submit,
     ];
 
     /// Its usual number, if it is usually there.
@@ -44,7 +47,7 @@ impl Port {
             Self::Imaps => Some(993),
             Self::Pop3 => Some(110),
             Self::Pop3s => Some(995),
-            Self::Lmtp => None,
+            Self::Lmtp | Self::Submit => None,
         }
     }
 
@@ -59,6 +62,7 @@ impl Port {
             Self::Pop3 => "pop3",
             Self::Pop3s => "pop3s",
             Self::Lmtp => "lmtp",
+            Self::Submit => "submit",
         }
     }
 
@@ -72,14 +76,16 @@ impl Port {
             | Self::Imaps
             | Self::Pop3
             | Self::Pop3s => true,
-            Self::Lmtp => false,
+            Self::Lmtp | Self::Submit => false,
         }
     }
 
     /// Does TLS come before the first word?
     pub const fn is_secure(self) -> bool {
         match self {
-            Self::Smtp | Self::Submission | Self::Imap | Self::Pop3 | Self::Lmtp => false,
+            Self::Smtp | Self::Submission | Self::Imap | Self::Pop3 | Self::Lmtp | Self::Submit => {
+                false
+            }
             Self::Submissions | Self::Imaps | Self::Pop3s => true,
         }
     }

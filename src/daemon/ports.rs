@@ -96,6 +96,7 @@ async fn run(
         logins,
         asking,
         allowance,
+        local_rate: Arc::default(),
         smtp,
         imap,
         pop3,
@@ -168,6 +169,7 @@ async fn run(
     Ok(())
 }
 
+/// How much mail each may have.
 fn set_quotas(store: &Store, registry: &Registry) {
     let people = registry.people().unwrap_or_else(|error| {
         log::error!("quotas are not known: {error}");

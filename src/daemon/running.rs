@@ -70,10 +70,10 @@ impl fmt::Display for StartError {
             Self::Socket(port, path, error) => write!(
                 f,
                 "the socket {} ({}) cannot be had: {error}. Nobody can connect there. Stop that program or move that file, \
-                 or choose another path, which this user may write and that is shorter than 108 bytes ([listen] in \
-                 pillarbox.toml)",
+                 or choose another path, which this user may write and that is shorter than 108 bytes ({} in pillarbox.toml)",
                 path.display(),
-                port.name()
+                port.name(),
+                if *port == Port::Submit { "`submit`" } else { "[listen]" }
             ),
             Self::Inherited(error) => error.fmt(f),
             Self::Listen(port, error) => {
@@ -86,9 +86,15 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// A group of the server's own may hand on mail there: whoever connects needs to write to the socket.
-const LOCAL_MODE: u32 = 0o660;
-const LOCAL_FOLDER_MODE: u32 = 0o750;
+/// The modes of a socket and of its folder, if that is made: whoever connects needs to write to the socket, and to reach it.
+const fn modes(port: Port) -> (u32, u32) {
+    match port {
+        // Everybody on this machine may send; who it is says the kernel.
+        Port::Submit => (0o666, 0o711),
+        // A group of the server's own may hand on mail there.
+        _ => (0o660, 0o750),
+    }
+}
 
 /// Binds a port.
 pub async fn bind(port: Port, place: &Endpoint) -> Result<Running, StartError> {
@@ -100,8 +106,8 @@ pub async fn bind(port: Port, place: &Endpoint) -> Result<Running, StartError> {
 
 fn bind_socket(port: Port, path: &Path) -> Result<Running, StartError> {
     let failed = |error| StartError::Socket(port, path.to_owned(), error);
-    let (listener, file) =
-        socket_file::bind(path, LOCAL_MODE, LOCAL_FOLDER_MODE).map_err(failed)?;
+    let (mode, folder_mode) = modes(port);
+    let (listener, file) = socket_file::bind(path, mode, folder_mode).map_err(failed)?;
     let listener = Listener::Unix(listener, Some(file));
     Ok(Running { port, address: Endpoint::Socket(path.to_owned()), listener })
 }

@@ -103,6 +103,11 @@ impl EnvelopeId {
         (is_xtext(text) && text.len() <= ENVID_LEN_MAX).then(|| Self(text.to_owned()))
     }
 
+    /// Of a name in plain text. `None` if it is empty or too long.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::parse(&encode(name))
+    }
+
     /// As ENVID has it.
     pub fn xtext(&self) -> &str {
         &self.0
@@ -219,6 +224,7 @@ mod tests {
         // RFC 3461 §4.2 and §4.4.
         let id = EnvelopeId::parse("QQ314159+2Bx").unwrap();
         assert_eq!((id.xtext(), id.decoded().as_str()), ("QQ314159+2Bx", "QQ314159+x"));
+        assert_eq!(EnvelopeId::of("a+ b").unwrap().xtext(), "a+2B+20b");
         let first = OriginalRecipient::parse("rfc822;Bob+2Blists@ivory.EDU").unwrap();
         assert_eq!(first.decoded(), "rfc822; Bob+lists@ivory.EDU");
         assert_eq!(OriginalRecipient::of("bob+x@a.b").xtext(), "rfc822;bob+2Bx@a.b");

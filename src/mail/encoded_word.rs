@@ -158,7 +158,8 @@ const fn is_edge(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-fn encode_run(run: &[u8], into: &mut Vec<u8>) {
+/// Writes text as encoded words with a space between.
+pub(super) fn encode_run(run: &[u8], into: &mut Vec<u8>) {
     let text = std::str::from_utf8(run).ok();
     let name = if text.is_some() { "utf-8" } else { "windows-1252" };
     let mut rest = run;

@@ -22,6 +22,14 @@ impl Field<'_> {
     pub const fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
+
+    /// True if it has a name with a colon: anything else is read as a field only so that nothing is lost.
+    pub fn is_proper(&self) -> bool {
+        let colon = self.raw.get(self.name.len()..).unwrap_or_default().trim_ascii_start();
+        !self.name.is_empty()
+            && self.name.iter().all(u8::is_ascii_graphic)
+            && colon.starts_with(b":")
+    }
 }
 
 /// The fields of a header in order, up to the empty line.

@@ -4,6 +4,7 @@
 
 mod address;
 mod address_list;
+mod author;
 mod budget;
 mod card;
 mod civil;
@@ -24,6 +25,8 @@ mod imap_date;
 mod letter;
 mod line;
 mod line_ends;
+mod local_message;
+mod loose_address;
 pub mod mbox;
 mod message_id;
 mod parameter;
@@ -43,6 +46,7 @@ mod wire;
 
 pub use address::{Address, AddressError};
 pub use address_list::{Entry, parse_address_list};
+pub use author::from_field;
 pub use card::Card;
 pub use civil::CivilDate;
 pub use date::{Date, parse_date};
@@ -56,6 +60,8 @@ pub use envelope::Envelope;
 pub use future_release::{FutureRelease, HOLD_MAX};
 pub use letter::Letter;
 pub use line_ends::LineEnds;
+pub use local_message::{HeaderTooLong, LocalMessage, TextEnd};
+pub use loose_address::{ListError, LooseAddress};
 pub use message_id::message_ids;
 pub use part::{Disposition, Parameter, Part, PartKind};
 pub use preview::preview_parts;

@@ -36,6 +36,8 @@ pub enum Protocol {
     Utf8Lmtp,
     /// LHLO, SMTPUTF8 and TLS.
     Utf8Lmtps,
+    /// From a program on this machine. No registered name; other servers write it so as well.
+    Local,
 }
 
 impl Protocol {
@@ -55,6 +57,7 @@ impl Protocol {
             Self::Lmtps => "LMTPS",
             Self::Utf8Lmtp => "UTF8LMTP",
             Self::Utf8Lmtps => "UTF8LMTPS",
+            Self::Local => "local",
         }
     }
 }
@@ -62,7 +65,7 @@ impl Protocol {
 /// What a Received field tells.
 #[derive(Debug, Clone, Copy)]
 pub struct Received<'a> {
-    /// The name that the client greeted with; anything may be in it.
+    /// The name that the client greeted with, or of the local user; anything may be in it.
     pub greeting: &'a str,
     /// Where it connected from; `None` leaves the address of an own user out.
     pub peer: Option<IpAddr>,

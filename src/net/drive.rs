@@ -115,6 +115,8 @@ pub enum End<'a> {
     Server(&'a Acceptor),
     /// The client's, and the name of the server that is meant.
     Client(&'a Connector, &'a str),
+    /// Neither: the connection never leaves this machine.
+    Local,
 }
 
 /// A connection after its handshake, which has a time limit.
@@ -126,11 +128,14 @@ pub async fn secure(stream: Stream, end: End<'_>) -> Result<(Stream, TlsFacts), 
     };
     let shaken = async {
         match end {
-            End::Server(acceptor) => acceptor.accept(stream).await,
-            End::Client(connector, name) => connector.connect(stream, name).await,
+            End::Server(acceptor) => acceptor.accept(stream).await.map_err(DriveError::Tls),
+            End::Client(connector, name) => {
+                connector.connect(stream, name).await.map_err(DriveError::Tls)
+            }
+            End::Local => Err(DriveError::Cannot("there is no TLS here")),
         }
     };
-    within(HANDSHAKE_WAIT, shaken).await.ok_or(DriveError::Slow)?.map_err(DriveError::Tls)
+    within(HANDSHAKE_WAIT, shaken).await.ok_or(DriveError::Slow)?
 }
 
 /// Waits for bytes, news or a time. A connection that rests gives its memory back meanwhile.

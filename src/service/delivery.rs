@@ -333,7 +333,7 @@ impl Message {
         let recipients = recipients.iter().map(recipient).collect();
         let parameters = &self.envelope.parameters;
         spool::Envelope {
-            account: self.envelope.login.as_ref().map(|login| login.account),
+            account: self.envelope.login.as_ref().and_then(|login| login.account),
             demands: parameters.demands,
             ret: parameters.ret,
             envelope_id: parameters.envelope_id.clone(),
@@ -388,7 +388,8 @@ impl Message {
             name = login.name
         );
         let subject = "Too much mail from one of your devices";
-        if let Err(error) = outbox.queue.write_to(login.account, to, subject, &text).await {
+        let Some(account) = login.account else { return };
+        if let Err(error) = outbox.queue.write_to(account, to, subject, &text).await {
             log::error!("login={} is not told: {error}", login.name);
         }
     }
@@ -422,8 +423,13 @@ impl Message {
 
     fn received(&self, host: &Domain, recipient: Option<&Address>, id: &str) -> String {
         let envelope = &self.envelope;
+        let greeting = match (envelope.role, &envelope.login) {
+            // What a program here calls itself says nothing; whose it is does.
+            (Role::Local, Some(login)) => login.name.split('@').next().unwrap_or_default(),
+            _ => &envelope.greeting,
+        };
         let received = Received {
-            greeting: &envelope.greeting,
+            greeting,
             peer: envelope.login.is_none().then_some(envelope.peer),
             tls: envelope.tls.as_ref(),
             by: host.as_str(),

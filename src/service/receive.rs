@@ -4,6 +4,7 @@
 use super::asking::Known;
 use super::delivery::Message;
 use super::leaving::Outbox;
+use super::local::Local;
 use super::login::{LoginRefused, Logins};
 use super::owners::{KnownBy, Ours, Owner, owner};
 use super::replies::{failed, fault, not_stored, stopped};
@@ -26,6 +27,8 @@ pub struct Receive {
     /// `None`: nothing leaves this machine.
     outbox: Option<Outbox>,
     peer: IpAddr,
+    /// The user of this machine whose program it is, on the socket for these.
+    local: Option<Local>,
     message: Option<Message>,
 }
 
@@ -39,7 +42,14 @@ impl Receive {
         outbox: Option<Outbox>,
         peer: IpAddr,
     ) -> Self {
-        Self { store, registry, host, logins, outbox, peer, message: None }
+        Self { store, registry, host, logins, outbox, peer, local: None, message: None }
+    }
+
+    /// The same, for a program of this user.
+    #[must_use]
+    pub fn on_behalf_of(mut self, local: Local) -> Self {
+        self.local = Some(local);
+        self
     }
 
     /// Decides what the session asks.
@@ -81,7 +91,8 @@ impl Receive {
     async fn authenticate(&self, credentials: Credentials) -> Answer {
         match self.logins.check("smtp", self.peer, credentials).await {
             Ok(LoggedIn { account, name, device }) => {
-                Answer::LoggedIn(Login { account, name, device: Some(device) })
+                let (account, device) = (Some(account), Some(device));
+                Answer::LoggedIn(Login { account, name, device })
             }
             Err(refused) => Answer::Refuse(refusal(refused)),
         }
@@ -89,12 +100,15 @@ impl Receive {
 
     /// Our own people send under an address of theirs; other servers' senders are not judged yet.
     async fn sender(&self, path: Option<Address>, login: Option<Login>) -> Result<(), Reply> {
+        if let Some(local) = &self.local {
+            return local.may_send(&self.store, &self.registry, path).await;
+        }
         let Some(login) = login else { return Ok(()) };
         let refused =
             || Reply::new(550, Enhanced(5, 7, 1), "You have no such address to send from");
-        let path = path.ok_or_else(refused)?;
+        let (account, path) = login.account.zip(path).ok_or_else(refused)?;
         let registry = self.registry.clone();
-        let may = self.store.run(move || registry.may_send(login.account, &path)).await;
+        let may = self.store.run(move || registry.may_send(account, &path)).await;
         if may.ok_or_else(stopped)?.map_err(|error| failed(&error))? {
             Ok(())
         } else {

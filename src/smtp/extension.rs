@@ -2,7 +2,7 @@
 
 use super::parameter::{self, MailParameters};
 use super::recipient::Wishes;
-use super::session::Session;
+use super::session::{Role, Session};
 use crate::mail::{Date, HOLD_MAX};
 use crate::sasl::offered;
 
@@ -112,6 +112,16 @@ const EXTENSIONS: &[Extension] = &[
         keyword: "REQUIRETLS",
         announce: |session| session.tls.is_some().then(String::new),
         of_mail: &[("REQUIRETLS", parameter::require_tls)],
+        of_rcpt: &[],
+    },
+    // RFC 5321 §2.2.2: of our own. Who the program is here; an address without a domain is in the domain of this one.
+    Extension {
+        keyword: "XLOCAL",
+        announce: |session| {
+            let name = session.login.as_ref().map(|login| format!(" {}", login.name));
+            name.filter(|_| session.setup.role == Role::Local)
+        },
+        of_mail: &[],
         of_rcpt: &[],
     },
     // RFC 4954

@@ -96,10 +96,10 @@ fn hello(session: &mut Session, greeting: Greeting) -> Next {
         (Role::Lmtp, Greeting::Helo(_) | Greeting::Ehlo(_)) => {
             return Next::Fault(Reply::new(500, Enhanced(5, 5, 1), "This is LMTP; say LHLO"));
         }
-        (Role::Relay { .. } | Role::Submission(_), Greeting::Lhlo(_)) => {
+        (Role::Relay { .. } | Role::Submission(_) | Role::Local, Greeting::Lhlo(_)) => {
             return Next::Fault(Reply::new(500, Enhanced(5, 5, 1), "This is SMTP; say EHLO"));
         }
-        (Role::Relay { .. } | Role::Submission(_), Greeting::Helo(_)) => reply,
+        (Role::Relay { .. } | Role::Submission(_) | Role::Local, Greeting::Helo(_)) => reply,
         (_, Greeting::Ehlo(_) | Greeting::Lhlo(_)) => announced(session).fold(reply, Reply::line),
     };
     session.greeting = Some(greeting);

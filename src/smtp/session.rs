@@ -18,6 +18,8 @@ pub struct Setup {
     pub role: Role,
     /// Whether STARTTLS is there.
     pub start_tls: StartTls,
+    /// Who it is, where the connection itself says so (`Role::Local`).
+    pub login: Option<Login>,
     /// What the session may cost.
     pub limits: Limits,
 }
@@ -35,13 +37,15 @@ pub enum Role {
     /// LMTP (RFC 2033): a server that stands before us hands on what it took for us, and hears of each recipient apart.
     /// Nobody logs in: who may connect is for the listener to say.
     Lmtp,
+    /// A program on this machine sends as the user that runs it, whom the kernel names.
+    Local,
 }
 
 /// Who has logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
-    /// Whose mail it is.
-    pub account: AccountId,
+    /// Whose mail it is; `None`: a user of this machine who has none.
+    pub account: Option<AccountId>,
     /// The name for logs, as the account has it, not as it was typed.
     pub name: String,
     /// By which device; `None`: by none of a person's.
@@ -92,7 +96,7 @@ impl Session {
     /// True if AUTH may be used now, apart from who is logged in already.
     pub fn offers_auth(&self) -> bool {
         match self.setup.role {
-            Role::Relay { .. } | Role::Lmtp => false,
+            Role::Relay { .. } | Role::Lmtp | Role::Local => false,
             Role::Submission(ClearText::Refused) => self.tls.is_some(),
             Role::Submission(ClearText::Allowed) => true,
         }
@@ -107,12 +111,15 @@ impl Session {
     pub fn lacks_login(&self) -> bool {
         match self.setup.role {
             Role::Relay { .. } | Role::Lmtp => false,
-            Role::Submission(_) => self.login.is_none(),
+            Role::Submission(_) | Role::Local => self.login.is_none(),
         }
     }
 
     /// How a message of this session comes (RFC 3848, RFC 6531 §4.3).
     pub const fn protocol(&self, letters: Letters) -> Protocol {
+        if matches!(self.setup.role, Role::Local) {
+            return Protocol::Local;
+        }
         match self.greeting {
             None | Some(Greeting::Helo(_)) => return Protocol::Smtp,
             Some(Greeting::Lhlo(_)) => return self.lmtp(letters),

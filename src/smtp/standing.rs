@@ -92,14 +92,9 @@ pub enum Question {
 impl Standing {
     /// At the start.
     pub fn new(setup: Setup) -> Self {
+        let login = setup.login.clone();
         Self {
-            session: Session {
-                setup,
-                greeting: None,
-                tls: None,
-                login: None,
-                now: Timestamp::default(),
-            },
+            session: Session { setup, greeting: None, tls: None, login, now: Timestamp::default() },
             transaction: None,
             state: State::Fresh,
             replies: Vec::new(),
@@ -144,7 +139,7 @@ impl Standing {
     pub fn end_message(&mut self, reply: &Reply) {
         let count = match (self.session.setup.role, &self.transaction) {
             (Role::Lmtp, Some(transaction)) => transaction.recipients.len(),
-            (Role::Lmtp, None) | (Role::Relay { .. } | Role::Submission(_), _) => 1,
+            (Role::Lmtp, None) | (Role::Relay { .. } | Role::Submission(_) | Role::Local, _) => 1,
         };
         self.transaction = None;
         self.state = State::Command;

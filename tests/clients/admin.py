@@ -98,11 +98,14 @@ def mode(path):
 
 def people_and_devices(box):
     status = box.json("status")
-    ports = {port["name"]: int(port["address"].rsplit(":", 1)[1]) for port in status["ports"]}
+    check("... and the socket for programs", {"name": "submit", "address": str(box.control.parent / "submit")} in status["ports"], status)
+    ports = {port["name"]: int(port["address"].rsplit(":", 1)[1]) for port in status["ports"] if port["name"] != "submit"}
     check("status knows the ports of the settings", ports == box.ports and status["pid"] == box.process.pid, status)
     check("status is also for people", "home.test" in box.run("status").stdout and status["users"] == 0)
-    modes = [mode(box.control), mode(box.data), mode(box.data / "state.db"), mode(box.control.parent)]
-    check("socket, folder and registry are for the server's user alone", modes == [0o600, 0o700, 0o600, 0o700], modes)
+    modes = [mode(box.control), mode(box.data), mode(box.data / "state.db")]
+    check("socket, folder and registry are for the server's user alone", modes == [0o600, 0o700, 0o600], modes)
+    modes = [mode(box.control.parent), mode(box.control.parent / "submit")]
+    check("others reach the socket for their programs, and see nothing beside it", modes == [0o711, 0o666], modes)
 
     added = box.run("user", "add", "Ann@home.test")
     check("user add", added.returncode == 0 and added.stdout == "" and "device add" in added.stderr, added)

@@ -334,7 +334,7 @@ def on_a_socket(folder):
     about, group = path.stat(), os.getegid()
     check("its group may use it and nobody else", (about.st_mode & 0o777, about.st_gid, path.parent.stat().st_mode & 0o777) == (0o660, group, 0o750), oct(about.st_mode))
     shown = {port["name"]: port["address"] for port in json.loads(command("status", "--json").stdout)["ports"]}
-    check("status names it", shown == {"lmtp": str(path)}, shown)
+    check("status names it", shown.get("lmtp") == str(path), shown)
     command("user", "add", "ann@home.test")
     new = folder / "data" / "accounts" / "1" / "Maildir" / "new"
     for turn in ("first", "after a kill"):

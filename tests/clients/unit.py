@@ -68,6 +68,8 @@ def the_unit(folder):
         made = subprocess.run(["systemd-sysusers", f"--root={root}", "-"], stdin=users, capture_output=True, text=True)
     names = [line.split(":")[0] for line in (root / "etc" / "passwd").read_text().splitlines()]
     check("its user can be made", made.returncode == 0 and names == settings(text, "User"), made)
+    # The socket for programs lies there; the other one is shut by its own mode.
+    check("everybody reaches the sockets' folder", settings(text, "RuntimeDirectoryMode") == ["0755"])
     return text
 
 
@@ -95,6 +97,8 @@ def the_calls(text, folder):
         password = ask("device", "add", "ann@home.test").stdout.strip()
         with smtplib.SMTP("127.0.0.1", port, timeout=60) as session:
             session.sendmail("x@else.example", ["ann@home.test"], "Subject: x\r\n\r\n" + "x" * 200000)
+        sent = subprocess.run([PROGRAM, "sendmail", "-C", config, "ann@home.test"], input="x\n", capture_output=True, text=True, timeout=60)
+        check("a program of the machine sends", sent.returncode == 0, sent)
         with imaplib.IMAP4("127.0.0.1", reading, timeout=60) as session:
             session.starttls(ssl._create_unverified_context())
             session.login("ann@home.test", password)
@@ -150,7 +154,7 @@ def passed_on(folder):
         while ask("status").returncode != 0 and server.poll() is None and time.monotonic() < limit:
             time.sleep(0.05)
         shown = sorted((port["name"], port["address"]) for port in json.loads(ask("status", "--json").stdout or '{"ports": []}')["ports"])
-        wanted = [("lmtp", path), ("pop3s", f"127.0.0.1:{fixed}"), ("smtp", f"127.0.0.1:{smtp.getsockname()[1]}"), ("smtp", f"[::1]:{second.getsockname()[1]}")]
+        wanted = [("lmtp", path), ("submit", f"{folder}/submit"), ("pop3s", f"127.0.0.1:{fixed}"), ("smtp", f"127.0.0.1:{smtp.getsockname()[1]}"), ("smtp", f"[::1]:{second.getsockname()[1]}")]
         check("what systemd passed on is used, the rest by the settings", shown == sorted(wanted), (shown, server.poll()))
         ask("user", "add", "ann@home.test")
         for name, session in (("a port", lambda: smtplib.SMTP("127.0.0.1", smtp.getsockname()[1], timeout=20)),
@@ -162,7 +166,7 @@ def passed_on(folder):
         server.terminate()
         check("it stops in order and leaves systemd its socket", server.wait(timeout=20) == 0 and os.path.exists(path), server.stderr.read())
         for sockets, names, said in (([smtp], "unknown", "FileDescriptorName="), ([smtp], "smtp:imap", "1 sockets and 2 names"),
-                                     ([lmtp], "imaps", "only lmtp may be"), ([idle], "lmtp", "does not listen")):
+                                     ([lmtp], "imaps", "only lmtp and submit may be"), ([idle], "lmtp", "does not listen"), ([smtp], "submit", "must be a Unix socket")):
             server = serve(sockets, names)
             _, told = server.communicate(timeout=20)
             check(f"{names}: {said}", server.returncode == 1 and said in told, told)

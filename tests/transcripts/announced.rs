@@ -18,6 +18,7 @@ const SMTP: &[Shown] = &[
     ("CHUNKING", &["C: BDAT "]),
     ("BINARYMIME", &[" BODY=BINARYMIME"]),
     ("LIMITS", &["S: 250-LIMITS RCPTMAX=3", "S: 452 4.5.3"]),
+    ("XLOCAL", &["S: 250 XLOCAL ann@example.org"]),
     ("STARTTLS", &["C: STARTTLS"]),
     ("AUTH", &["C: AUTH PLAIN", "C: AUTH LOGIN", "C: AUTH SCRAM-SHA-256 "]),
 ];

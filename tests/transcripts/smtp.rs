@@ -1,6 +1,6 @@
 //! An SMTP server with a small world. Ann (ann@example.org, password `right`) and Bob live in example.org. Words:
 //! `given role submission`, `given clear text`, `given no certificate`, `given disk full`, `given begin fails`,
-//! `given write fails`, `given commit fails`, `given login fails`, `given bob full`, `given bob stops`, `given role lmtp`, `given host foo.com`, `given address x@foo.com`,
+//! `given write fails`, `given commit fails`, `given login fails`, `given bob full`, `given bob stops`, `given role lmtp`, `given role local`, `given host foo.com`, `given address x@foo.com`,
 //! `given message size 1000`, `given recipients 3`; `-- stop` is the shutdown, `-- abandoned` holds that a message was
 //! begun and given up, `-- size 8` how many bytes the last one has, and
 //! `-- envelope ESMTPS c.example ann@example.org -> bob@example.org` how it came.
@@ -36,6 +36,7 @@ impl World {
             peer: [192, 0, 2, 1].into(),
             role: Role::Relay { submission_port: 465 },
             start_tls: StartTls::Offered,
+            login: None,
             limits: Limits::default(),
         };
         let mut addresses = vec!["ann@example.org".to_owned(), "bob@example.org".to_owned()];
@@ -44,6 +45,15 @@ impl World {
             match (word.as_str(), word.rsplit_once(' ')) {
                 ("role submission", _) => setup.role = Role::Submission(ClearText::Refused),
                 ("role lmtp", _) => setup.role = Role::Lmtp,
+                ("role local", _) => {
+                    setup.role = Role::Local;
+                    setup.start_tls = StartTls::Absent;
+                    setup.login = Some(Login {
+                        account: None,
+                        name: "ann@example.org".to_owned(),
+                        device: None,
+                    });
+                }
                 ("clear text", _) => setup.role = Role::Submission(ClearText::Allowed),
                 ("no certificate", _) => setup.start_tls = StartTls::Absent,
                 (_, Some((_, "full" | "fails" | "stops"))) => faults.push(word.clone()),
@@ -116,7 +126,7 @@ impl Protocol for World {
             }
             Ask::Authenticate(who) if who.authcid == "ann@example.org" && is_right(&who.proof) => {
                 Answer::LoggedIn(Login {
-                    account: AccountId(1),
+                    account: Some(AccountId(1)),
                     name: who.authcid,
                     device: Some(1),
                 })

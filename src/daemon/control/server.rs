@@ -79,7 +79,8 @@ const EXHAUSTED_WAIT: Duration = Duration::from_millis(200);
 impl Control {
     /// Binds the socket; the caller holds the data folder's lock.
     pub fn bind(path: &Path, facts: Facts) -> Result<Self, ControlError> {
-        let bound = socket_file::bind(path, 0o600, 0o700).map_err(|error| match error {
+        // Others may pass through the folder: the socket for their programs usually lies beside this one.
+        let bound = socket_file::bind(path, 0o600, 0o711).map_err(|error| match error {
             SocketError::Taken => ControlError::Taken(path.to_owned()),
             SocketError::NoSocket => ControlError::NoSocket(path.to_owned()),
             SocketError::Io(error) => ControlError::Io(path.to_owned(), error),

@@ -2,7 +2,7 @@
 //! input.
 
 use super::lines::{LINE_LEN_MAX, is_sent, lines, push_line};
-use crate::mail::header::{Field, Fields};
+use crate::mail::header::Fields;
 use crate::mail::line::without_line_end;
 
 /// Appends a header with some fields set to a value: in the place of the first of that name, else at the end. Lines that
@@ -17,7 +17,7 @@ pub(super) fn push_header(header: &[u8], set: &[(&str, &str)], out: &mut Vec<u8>
     };
     for field in Fields::new(header) {
         end = end.get(field.raw.len()..).unwrap_or_default();
-        if !set.is_empty() && !is_field(&field) {
+        if !set.is_empty() && !field.is_proper() {
             return false;
         }
         if set.iter().any(|(name, _)| field.is(name)) {
@@ -36,12 +36,6 @@ pub(super) fn push_header(header: &[u8], set: &[(&str, &str)], out: &mut Vec<u8>
         out.truncate(out.len() - 2);
     }
     lines(end).all(|line| push_folded(line, out))
-}
-
-/// True if it has a name with a colon.
-fn is_field(field: &Field) -> bool {
-    let colon = field.raw.get(field.name.len()..).unwrap_or_default().trim_ascii_start();
-    !field.name.is_empty() && field.name.iter().all(u8::is_ascii_graphic) && colon.starts_with(b":")
 }
 
 /// Appends a line of a header, folded as long as it is too long. False if it cannot be.

@@ -62,7 +62,7 @@ impl<'a> Errands<'a> {
     pub async fn answer(&mut self, ask: Ask) -> Answer {
         match ask {
             Ask::Judge(facts) => self.judge(&facts),
-            Ask::Next(report, recipients_max) => {
+            Ask::Next(report, terms) => {
                 if self.judged == Judged::Unknown {
                     self.judged = Judged::Clear;
                 }
@@ -71,7 +71,7 @@ impl<'a> Errands<'a> {
                 {
                     return Answer::Send(Box::new(job));
                 }
-                self.next(recipients_max.unwrap_or(usize::MAX)).await
+                self.next(terms.recipients_max.unwrap_or(usize::MAX)).await
             }
             Ask::Read(file, range) => {
                 let read = move || {

@@ -3,6 +3,7 @@
 use super::heard::Heard;
 use super::job::{Job, Report};
 use crate::base::TlsFacts;
+use crate::mail::Address;
 use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,13 +13,21 @@ use std::sync::Arc;
 pub enum Ask {
     /// TLS stands: is that the server that was meant? `Go` or `Stop`.
     Judge(TlsFacts),
-    /// How the last job ended, if there was one, and how many recipients the server takes at most, if it says (RFC 9422);
-    /// what is next? `Send` or `Leave`.
-    Next(Option<Report>, Option<usize>),
+    /// How the last job ended, if there was one; what is next? `Send` or `Leave`.
+    Next(Option<Report>, Terms),
     /// The bytes of a file, at most 32 KB. `Piece`, or `Stop` if they cannot be read.
     Read(Arc<File>, Range<u64>),
     /// The session has come to nothing, and ends: with the report of the job that was under way, if one was. Any answer.
     Failed(Failure, Option<Report>),
+}
+
+/// What the server says of itself that decides what it is sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// How many recipients of a message it takes at most, if it says (RFC 9422).
+    pub recipients_max: Option<usize>,
+    /// Who we are there, if it is our own server and the connection is local.
+    pub known_as: Option<Address>,
 }
 
 /// The answer to an `Ask`.

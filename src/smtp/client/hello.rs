@@ -1,7 +1,9 @@
 //! What a server offers in its answer to EHLO or LHLO (RFC 5321 §4.1.1.1).
 
+use super::ask::Terms;
 use super::heard::Heard;
 use crate::base::Cursor;
+use crate::mail::Address;
 
 /// RFC 1870.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct Offered {
     pub recipients_max: Option<usize>,
     /// RFC 4954: the mechanisms, in capitals.
     pub auth: Vec<String>,
+    /// Who we are there, by the word of our own server (XLOCAL).
+    pub known_as: Option<Address>,
 }
 
 impl Offered {
@@ -71,11 +75,20 @@ impl Offered {
                     };
                 }
                 "LIMITS" => offered.recipients_max = words.find_map(recipients_max),
+                "XLOCAL" => {
+                    offered.known_as =
+                        words.next().and_then(|name| Address::parse(name.as_bytes()).ok());
+                }
                 "AUTH" => offered.auth.extend(words.map(str::to_ascii_uppercase)),
                 _ => {}
             }
         }
         offered
+    }
+
+    /// What decides what is sent.
+    pub fn terms(&self) -> Terms {
+        Terms { recipients_max: self.recipients_max, known_as: self.known_as.clone() }
     }
 }
 

@@ -289,7 +289,7 @@ impl Client {
             State::Idle => {
                 self.state = State::AskedNext;
                 let report = self.report();
-                Some(Step::Ask(Ask::Next(report, self.offered.recipients_max)))
+                Some(Step::Ask(Ask::Next(report, self.offered.terms())))
             }
             State::Chunk(range) if self.out.is_empty() => {
                 self.sent_text();

@@ -12,7 +12,7 @@ mod opening;
 mod standing;
 mod transaction;
 
-pub use ask::{Answer, Ask, Failure, News};
+pub use ask::{Answer, Ask, Failure, News, Terms};
 pub use heard::Heard;
 pub use job::{Job, JobRecipient, JobText, Lack, Outcome, Report};
 pub use login::Login;

@@ -10,10 +10,11 @@ use std::time::Duration;
 /// The first byte chooses the port, the rest comes in pieces; answers are yes or no by chance.
 pub fn smtp_command(data: &[u8]) {
     let Some((&first, rest)) = data.split_first() else { return };
-    let role = match first % 4 {
-        3 => Role::Lmtp,
-        0 => Role::Relay { submission_port: 465 },
-        1 => Role::Submission(ClearText::Refused),
+    let role = match (first % 4, first) {
+        (_, 200..) => Role::Local,
+        (3, _) => Role::Lmtp,
+        (0, _) => Role::Relay { submission_port: 465 },
+        (1, _) => Role::Submission(ClearText::Refused),
         _ => Role::Submission(ClearText::Allowed),
     };
     let mut next = dice(u64::from(first) + 1);
@@ -65,6 +66,11 @@ impl Client {
             peer: [192, 0, 2, 1].into(),
             role,
             start_tls: StartTls::Offered,
+            login: (role == Role::Local).then(|| Login {
+                account: None,
+                name: "ann@example.org".to_owned(),
+                device: None,
+            }),
             limits: Limits::default(),
         };
         let (server, now) = (Server::new(setup), Timestamp::from_seconds(1_800_000_000));
@@ -102,8 +108,8 @@ impl Client {
                     });
                 }
                 Step::Ask(Ask::Authenticate(_)) if dice().is_multiple_of(2) => {
-                    let (name, device) = ("ann".to_owned(), Some(1));
-                    let login = Login { account: AccountId(1), name, device };
+                    let (account, device) = (Some(AccountId(1)), Some(1));
+                    let login = Login { account, name: "ann".to_owned(), device };
                     self.server.answer(Answer::LoggedIn(login));
                 }
                 Step::Ask(Ask::Commit) if self.role == Role::Lmtp && !dice().is_multiple_of(3) => {
