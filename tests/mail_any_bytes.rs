@@ -7,7 +7,7 @@ mod bodies;
 use bodies::mail::mime_outline;
 
 /// What the grammars are made of.
-const PIECES: [&[u8]; 44] = [
+const PIECES: [&[u8]; 46] = [
     b"=?utf-8?q?a_=41?=",
     b"=?",
     b"?=",
@@ -48,6 +48,8 @@ const PIECES: [&[u8]; 44] = [
     b"=4",
     b"Zm9v",
     b"99999999999999999999",
+    b"SRS0=",
+    b"SRS1=a=b.example=",
     b"Content-Type: message/global",
     b"Content-Type: multipart/signed; boundary=b",
     b"Content-Transfer-Encoding: quoted-printable",

@@ -36,6 +36,7 @@ mod scan;
 mod search_text;
 mod section;
 mod seven_bit;
+pub mod srs;
 mod stored;
 pub mod submission;
 mod text;

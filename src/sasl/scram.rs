@@ -2,9 +2,10 @@
 //! that it knows the password without sending it, and sees that we know its keys. The peer wrote every message.
 
 use super::credentials::{Credentials, Proof};
-use super::scram_keys::{SCRAM_ROUNDS, ScramKeys, hmac};
+use super::scram_keys::{SCRAM_ROUNDS, ScramKeys};
 use super::scram_secrets::ScramSecrets;
 use super::turn::{Conversation, Turn};
+use crate::base::hmac_sha256;
 use data_encoding::BASE64;
 use openssl::memcmp;
 use openssl::sha::sha256;
@@ -154,11 +155,11 @@ fn prove(
 ) -> Option<(i64, [u8; 32])> {
     let mut found = None;
     for (device, keys) in keys {
-        let signature = hmac(&keys.stored_key, auth_message).ok()?;
+        let signature = hmac_sha256(&keys.stored_key, auth_message).ok()?;
         let mut client_key = *proof;
         client_key.iter_mut().zip(signature).for_each(|(byte, mask)| *byte ^= mask);
         if memcmp::eq(&sha256(&client_key), &keys.stored_key) {
-            found = Some((*device, hmac(&keys.server_key, auth_message).ok()?));
+            found = Some((*device, hmac_sha256(&keys.server_key, auth_message).ok()?));
         }
     }
     found
@@ -215,7 +216,7 @@ fn saslname(text: &str) -> Option<String> {
 mod tests {
     use super::super::credentials::Proof;
     use super::super::turn::{Conversation, Turn};
-    use super::{Binding, Scram, ScramKeys, ScramSecrets, hmac};
+    use super::{Binding, Scram, ScramKeys, ScramSecrets, hmac_sha256};
     use data_encoding::BASE64;
     use openssl::sha::sha256;
 
@@ -256,10 +257,12 @@ mod tests {
         .unwrap();
         let without_proof = format!("c={},r={}", BASE64.encode(bound), field("r="));
         let auth_message = format!("{first_bare},{server_first},{without_proof}");
-        let client_key = hmac(&salted, b"Client Key").unwrap();
-        let signature = hmac(&sha256(&client_key), auth_message.as_bytes()).unwrap();
+        let client_key = hmac_sha256(&salted, b"Client Key").unwrap();
+        let signature = hmac_sha256(&sha256(&client_key), auth_message.as_bytes()).unwrap();
         let proof: Vec<u8> = client_key.iter().zip(signature).map(|(a, b)| a ^ b).collect();
-        let server = hmac(&hmac(&salted, b"Server Key").unwrap(), auth_message.as_bytes()).unwrap();
+        let server =
+            hmac_sha256(&hmac_sha256(&salted, b"Server Key").unwrap(), auth_message.as_bytes())
+                .unwrap();
         (
             format!("{without_proof},p={}", BASE64.encode(&proof)),
             format!("v={}", BASE64.encode(&server)),

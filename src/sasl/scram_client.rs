@@ -1,8 +1,7 @@
 //! SCRAM-SHA-256 from the client's side (RFC 5802, RFC 7677): we log in at a server that brings our mail on, and it proves
 //! that it knows our keys. The server wrote every challenge.
 
-use super::scram_keys::hmac;
-use crate::base::Secret;
+use crate::base::{Secret, hmac_sha256};
 use data_encoding::BASE64;
 use openssl::hash::MessageDigest;
 use openssl::memcmp;
@@ -91,11 +90,11 @@ impl ScramClient {
         let mut salted = [0; 32];
         let password = self.password.reveal().as_bytes();
         pbkdf2_hmac(password, &salt, rounds, MessageDigest::sha256(), &mut salted).ok()?;
-        let mut proof = hmac(&salted, b"Client Key").ok()?;
-        let signature = hmac(&sha256(&proof), auth_message.as_bytes()).ok()?;
+        let mut proof = hmac_sha256(&salted, b"Client Key").ok()?;
+        let signature = hmac_sha256(&sha256(&proof), auth_message.as_bytes()).ok()?;
         proof.iter_mut().zip(signature).for_each(|(byte, mask)| *byte ^= mask);
-        let server_key = hmac(&salted, b"Server Key").ok()?;
-        self.stage = Stage::Proof(hmac(&server_key, auth_message.as_bytes()).ok()?);
+        let server_key = hmac_sha256(&salted, b"Server Key").ok()?;
+        self.stage = Stage::Proof(hmac_sha256(&server_key, auth_message.as_bytes()).ok()?);
         Some(format!("{without_proof},p={}", BASE64.encode(&proof)))
     }
 }

@@ -3,8 +3,8 @@
 use pillarbox::mail::header::{Fields, Selection, select};
 use pillarbox::mail::{
     Address, Card, CivilDate, Date, Envelope, Limits, Part, PartKind, Scanner, TransferDecoder,
-    decode_text, fold, has_utf8_header, message_ids, parse_address_list, parse_date, to_seven_bit,
-    to_utf8,
+    decode_text, fold, has_utf8_header, message_ids, parse_address_list, parse_date, srs,
+    to_seven_bit, to_utf8,
 };
 
 /// A message, and all that is made of it.
@@ -27,6 +27,9 @@ pub fn mime_outline(body: &[u8]) {
 
     if let Some(date) = parse_date(body) {
         assert_eq!(parse_date(date.to_string().as_bytes()), Some(date));
+    }
+    if let Ok(text) = std::str::from_utf8(body) {
+        assert!(srs::back(b"secret", text, 20_785).is_err());
     }
     if let Ok(address) = Address::parse(body) {
         assert_eq!(Address::parse(address.to_string().as_bytes()), Ok(address));
