@@ -14,7 +14,7 @@
 
 use super::address::Address;
 use super::domain::Domain;
-use crate::base::hmac_sha256;
+use crate::base::{Timestamp, hmac_sha256};
 use data_encoding::BASE32_NOPAD;
 use openssl::error::ErrorStack;
 use openssl::memcmp;
@@ -87,6 +87,11 @@ impl From<ErrorStack> for BackError {
     }
 }
 
+/// The day of a time, as `forward` and `back` have it.
+pub fn day(at: Timestamp) -> u64 {
+    u64::try_from(at.seconds().div_euclid(86_400)).unwrap_or(0)
+}
+
 /// The sender under which a message from `address` is forwarded by `ours`; `day` counts from 1970. A sender of ours stays.
 // Differs: the local part may be over the 64 bytes of RFC 5321 §4.5.3.1.1. The first sender must stand in it, and hardly
 // any server keeps to the 64; one that does refuses the message, which is no worse than SPF would do.
@@ -116,6 +121,11 @@ pub fn forward(
 fn again(secret: &[u8], host: &str, rest: &str) -> Result<String, ErrorStack> {
     let hash = hash(secret, &["SRS1", host, rest])?;
     Ok(format!("SRS1={hash}={host}={rest}"))
+}
+
+/// Does a local part have one of the two forms? Whether it is of ours, `back` says.
+pub fn is_rewritten(local: &str) -> bool {
+    Tagged::read(local).is_some()
 }
 
 /// Where mail to this local part of our domain goes on `day`: to the first sender, or to the server that knows it.

@@ -17,6 +17,13 @@ pub struct Forward {
 }
 
 impl Registry {
+    /// The secret of rewritten senders (SRS), 32 bytes.
+    pub fn srs_secret(&self) -> Result<Vec<u8>, RegistryError> {
+        let db = self.lock();
+        let mut find = db.prepare_cached("SELECT value FROM secrets WHERE name='srs'")?;
+        Ok(find.query_row([], |row| row.get(0))?)
+    }
+
     /// Where mail for an address goes on to, with or without its `+detail`.
     pub fn forwards(&self, address: &Address) -> Result<Vec<Address>, RegistryError> {
         let db = self.lock();

@@ -84,6 +84,7 @@ ALTER TABLE people ADD COLUMN message_quota INTEGER;
 ", "
 CREATE TABLE sts_policies(domain TEXT PRIMARY KEY, id TEXT NOT NULL, text TEXT NOT NULL, fetched INTEGER NOT NULL,
   until INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO secrets VALUES('srs', randomblob(32));
 CREATE TABLE forwards(address TEXT NOT NULL, domain TEXT NOT NULL, target TEXT NOT NULL,
   PRIMARY KEY(address, target)) WITHOUT ROWID;
 CREATE INDEX forwards_domain ON forwards(domain);

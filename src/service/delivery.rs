@@ -2,19 +2,20 @@
 //! recipient. The sender controls the text, and how much of it there is.
 
 use super::allowance::{Allowance, Allowed};
+use super::arrival::{envelope_to, received};
 use super::fresh_id::fresh_id;
-use super::leaving::{Leaving, Outbox, Signs};
+use super::leaving::Outbox;
+use super::outward::{Arriving, Outward, Sender};
 use super::owners::Ours;
 use super::relay::{Finding, Kind, Notice};
-use super::replies::{failed, not_queued, not_stored, stopped};
+use super::replies::{failed, not_stored, stopped};
 use crate::base::{AccountId, Timestamp};
-use crate::mail::header::{Fields, find, unfold};
-use crate::mail::trace::{Received, delivered_to, return_path};
-use crate::mail::{Action, Address, Body, Date, Domain, LineEnds, Original, TlsDemand, submission};
+use crate::mail::header::Fields;
+use crate::mail::trace::{delivered_to, return_path};
+use crate::mail::{Action, Address, Body, Date, Domain, LineEnds, Original, submission};
 use crate::maildir::Flags;
 use crate::registry::RegistryError;
 use crate::smtp::{Enhanced, Envelope, Reply, Role, Wishes};
-use crate::spool::{self, SpoolError};
 use crate::store::{Cause, Incoming, Placement, Store, StoreError, Target};
 
 /// A message under way.
@@ -25,13 +26,11 @@ pub struct Message {
     recipients: Vec<Recipient>,
     /// To which of them each path of the envelope leads, or why to none.
     ways: Vec<Result<Vec<AccountId>, Reply>>,
-    /// Those on other servers.
-    outward: Vec<(Address, Wishes)>,
+    /// Those on other servers, by whom it comes from there.
+    outward: Vec<Outward>,
     /// Those here of whose arrival the sender wants to hear, and the header for that.
     pleased: Vec<(Address, Wishes)>,
     header: Vec<u8>,
-    /// Where it is written for them.
-    leaving: Option<Leaving>,
     /// Of what our own people send.
     ends: LineEnds,
     /// Not to leave before then, and its sender's device has sent too much for the first time.
@@ -107,7 +106,6 @@ impl Message {
             outward: Vec::new(),
             pleased: Vec::new(),
             header: Vec::new(),
-            leaving: None,
             ends: LineEnds::default(),
             allowed: Allowed::Now,
             held: Vec::new(),
@@ -118,21 +116,25 @@ impl Message {
     /// Holds what goes to others, if the device has sent too much.
     pub fn hold_by(&mut self, allowance: &Allowance) {
         let device = self.envelope.login.as_ref().and_then(|login| login.device);
-        if let Some(device) = device.filter(|_| !self.outward.is_empty()) {
-            self.allowed = allowance.take(device, self.outward.len(), self.began);
+        let count = self.outward.iter().map(Outward::len).sum();
+        if let Some(device) = device.filter(|_| count > 0) {
+            self.allowed = allowance.take(device, count, self.began);
         }
     }
 
     /// Adds the mailboxes of the envelope's next path, with the address to note as Delivered-To; or why it has none.
     pub fn add(&mut self, owners: Result<Ours, Reply>, wishes: &Wishes) {
         let way = owners.map(|ours| {
-            let Ours { address, mut accounts, behind, .. } = ours;
+            let Ours { address, mut accounts, behind, forwards } = ours;
             for there in behind {
-                self.go_out(there.address, wishes.clone());
+                self.go_out(Sender::AsItCame, there.address, wishes.clone());
+            }
+            for there in forwards {
+                self.go_out(Sender::Alias(address.clone()), there, wishes.clone());
             }
             // What is to leave later is for the queue, whoever gets it.
             if self.envelope.parameters.release.is_some() && !accounts.is_empty() {
-                self.go_out(address.clone(), wishes.clone());
+                self.go_out(Sender::AsItCame, address.clone(), wishes.clone());
                 accounts.clear();
             }
             if wishes.notify.on_success() && !accounts.is_empty() {
@@ -152,12 +154,17 @@ impl Message {
     /// Adds somebody on another server: the envelope's next path. Who is named twice gets it once.
     pub fn add_outward(&mut self, address: Address, wishes: Wishes) {
         self.ways.push(Ok(Vec::new()));
-        self.go_out(address, wishes);
+        self.go_out(Sender::AsItCame, address, wishes);
     }
 
-    fn go_out(&mut self, address: Address, wishes: Wishes) {
-        if self.outward.iter().all(|(there, _)| *there != address) {
-            self.outward.push((address, wishes));
+    fn go_out(&mut self, sender: Sender, address: Address, wishes: Wishes) {
+        match self.outward.iter_mut().find(|outward| *outward.sender() == sender) {
+            Some(outward) => outward.add(address, wishes),
+            None => {
+                let mut outward = Outward::new(sender);
+                outward.add(address, wishes);
+                self.outward.push(outward);
+            }
         }
     }
 
@@ -217,10 +224,8 @@ impl Message {
             };
         }
         self.verdict()?;
-        if let Some(leaving) = self.leaving.take() {
-            let finished = smol::unblock(move || leaving.finish()).await;
-            let (outbox, queued) = finished.map_err(|error| not_queued(&error))?;
-            outbox.queue.accept(queued);
+        for outward in &mut self.outward {
+            outward.finish().await?;
         }
         if let (Some(outbox), Allowed::FirstUntil(_)) = (outbox, self.allowed) {
             self.tell_too_much(outbox).await;
@@ -232,7 +237,7 @@ impl Message {
     }
 
     fn is_fresh(&self) -> bool {
-        self.leaving.is_none()
+        !self.outward.iter().any(Outward::has_begun)
             && self.recipients.iter().all(|recipient| matches!(recipient.state, Delivery::Fresh))
     }
 
@@ -288,59 +293,26 @@ impl Message {
                     Err(error) => Delivery::Refused(not_stored(&error)),
                 };
             }
-            if let Some(outbox) = outbox.filter(|_| !self.outward.is_empty()) {
-                let leaving = self.begin_leaving(outbox, host, &held);
-                self.leaving = Some(leaving.map_err(|error| not_queued(&error))?);
+            if let Some(outbox) = outbox {
+                let arriving = Arriving {
+                    envelope: &self.envelope,
+                    began: self.began,
+                    hold_until: self.allowed.until(),
+                    host,
+                    text: &held,
+                };
+                for outward in self.outward.iter_mut().filter(|outward| outward.len() > 0) {
+                    outward.begin(outbox, &arriving)?;
+                }
             }
         }
         for recipient in &mut self.recipients {
             recipient.state.write(&held);
         }
-        if let Some(leaving) = &mut self.leaving {
-            leaving.write(&held).map_err(|error| not_queued(&error))?;
+        for outward in &mut self.outward {
+            outward.write(&held)?;
         }
         self.verdict()
-    }
-
-    fn begin_leaving(
-        &self,
-        outbox: &Outbox,
-        host: &Domain,
-        header: &[u8],
-    ) -> Result<Leaving, SpoolError> {
-        let mut envelope = self.envelope_to(&self.outward);
-        envelope.hold_until = envelope.hold_until.max(self.allowed.until());
-        // Whoever demands that it be safe is not asked what the header says (RFC 8689 §4.1).
-        if envelope.demands.tls == TlsDemand::AsOffered && waives_tls(header) {
-            envelope.demands.tls = TlsDemand::Waived;
-        }
-        let ours = self.envelope.login.is_some();
-        let signs = if ours { Signs::Always } else { Signs::Never };
-        let mut leaving = outbox.begin(envelope, signs)?;
-        let only = self.outward.first().filter(|_| self.envelope.recipients.len() == 1);
-        let only = only.map(|(address, _)| address);
-        leaving.write_trace(&self.received(host, only, &leaving.id()))?;
-        Ok(leaving)
-    }
-
-    /// The envelope as the queue and notices have it, for some of its recipients.
-    fn envelope_to(&self, recipients: &[(Address, Wishes)]) -> spool::Envelope {
-        let recipient = |(address, wishes): &(Address, Wishes)| spool::Recipient {
-            notify: wishes.notify,
-            original: wishes.original.clone(),
-            ..spool::Recipient::new(address.clone())
-        };
-        let recipients = recipients.iter().map(recipient).collect();
-        let parameters = &self.envelope.parameters;
-        spool::Envelope {
-            account: self.envelope.login.as_ref().and_then(|login| login.account),
-            demands: parameters.demands,
-            ret: parameters.ret,
-            envelope_id: parameters.envelope_id.clone(),
-            release: parameters.release,
-            hold_until: parameters.release.map(|release| release.at(self.began)),
-            ..spool::Envelope::new(self.began, self.envelope.reverse_path.clone(), recipients)
-        }
     }
 
     /// Tells the sender of those in whose mailboxes it is, if that was wished for (RFC 3461 §5.2.6).
@@ -348,7 +320,7 @@ impl Message {
         if self.pleased.is_empty() {
             return;
         }
-        let envelope = self.envelope_to(&self.pleased);
+        let envelope = envelope_to(&self.envelope, self.began, &self.pleased);
         let finding = Finding {
             kind: Kind::HandedOn,
             status: Enhanced(2, 0, 0),
@@ -415,37 +387,10 @@ impl Message {
     }
 
     fn trace(&self, host: &Domain, address: &Address, id: &str) -> String {
-        let only = (self.envelope.recipients.len() == 1).then_some(address);
         return_path(self.envelope.reverse_path.as_ref())
             + &delivered_to(address)
-            + &self.received(host, only, id)
+            + &received(&self.envelope, self.began, host, Some(address), id)
     }
-
-    fn received(&self, host: &Domain, recipient: Option<&Address>, id: &str) -> String {
-        let envelope = &self.envelope;
-        let greeting = match (envelope.role, &envelope.login) {
-            // What a program here calls itself says nothing; whose it is does.
-            (Role::Local, Some(login)) => login.name.split('@').next().unwrap_or_default(),
-            _ => &envelope.greeting,
-        };
-        let received = Received {
-            greeting,
-            peer: envelope.login.is_none().then_some(envelope.peer),
-            tls: envelope.tls.as_ref(),
-            by: host.as_str(),
-            with: envelope.protocol,
-            id,
-            recipient,
-            at: Date { at: self.began, zone_minutes: 0 },
-        };
-        received.field()
-    }
-}
-
-/// `TLS-Required: No` (RFC 8689 §3).
-fn waives_tls(header: &[u8]) -> bool {
-    let field = find(header, "tls-required");
-    field.is_some_and(|field| unfold(field.value).eq_ignore_ascii_case(b"no"))
 }
 
 /// The message's own EMAILID stands in its Received field, so that a log line and a message find each other.

@@ -3,6 +3,7 @@
 
 mod access;
 mod allowance;
+mod arrival;
 mod asking;
 mod collect;
 mod delivery;
@@ -14,6 +15,7 @@ mod local;
 mod local_rate;
 mod local_user;
 mod login;
+mod outward;
 mod owners;
 mod receive;
 mod relay;

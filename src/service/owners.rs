@@ -1,7 +1,8 @@
 //! Whose mail an address is, and where it is kept. Peers ask; the registry knows.
 
 use crate::base::{AccountId, Endpoint};
-use crate::mail::{Address, Domain};
+use crate::mail::{Address, Domain, srs};
+use crate::net;
 use crate::registry::{Registry, RegistryError};
 use crate::smtp::ForwardPath;
 
@@ -93,6 +94,10 @@ pub fn owner(
         }
         return Ok(Owner::Ours(ours));
     }
+    if let Some(first) = first_sender(registry, &address)? {
+        let forwards = vec![first];
+        return Ok(Owner::Ours(Ours { forwards, ..Ours::of(address, Vec::new()) }));
+    }
     if let Some(server) = registry.lmtp_of_domain(address.domain())? {
         let known = KnownBy::Server;
         let behind = vec![Behind { address: address.clone(), server, known }];
@@ -105,4 +110,20 @@ pub fn owner(
         return Ok(Owner::Ours(Ours::of(address, vec![person.account])));
     }
     Ok(Owner::Unknown)
+}
+
+/// Who first sent what an alias of ours sent on: a notice about it goes back there (SRS).
+fn first_sender(registry: &Registry, address: &Address) -> Result<Option<Address>, RegistryError> {
+    // Most addresses are none of these, and cost nothing.
+    if !srs::is_rewritten(address.local()) {
+        return Ok(None);
+    }
+    match srs::back(&registry.srs_secret()?, address.local(), srs::day(net::now())) {
+        Ok(first) => Ok(Some(first)),
+        Err(srs::BackError::Fault(error)) => Err(RegistryError::Keys(error)),
+        Err(why) => {
+            log::info!("to={address} {why}");
+            Ok(None)
+        }
+    }
 }

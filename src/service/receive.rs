@@ -143,7 +143,7 @@ impl Receive {
         let found = self.store.run(move || owner(&registry, &host, path)).await;
         let refused = |text| Reply::new(550, Enhanced(5, 7, 1), text);
         match found.ok_or_else(stopped)?.map_err(|error| failed(&error))? {
-            Owner::Ours(ours) if !ours.behind.is_empty() && self.outbox.is_none() => {
+            Owner::Ours(ours) if self.outbox.is_none() && ours.accounts.is_empty() => {
                 Err(refused("Nothing leaves this machine, and this mailbox is on another"))
             }
             Owner::Ours(ours) => Ok(Way::Ours(ours)),

@@ -36,6 +36,7 @@ mail.home A 127.0.0.1
 else      MX 10 mx.else
 mx.else   A 127.0.0.2
 odd       MX 10 mx.else
+third     MX 10 mx.else
 nowhere1  A 127.0.0.31
 nowhere2  A 127.0.0.32
 nowhere3  A 127.0.0.33
@@ -101,6 +102,56 @@ def held(home):
     home.run("user", "set", "bob@home.test", "--quota", "none")
     home.run("queue", "retry")
     check("... until there is room", within(10, lambda: came(home, "too much") and home.json("queue", "list") == []), said(home))
+    server.stop()
+
+
+def forwards(home):
+    """Aliases whose mail goes on, and what comes back."""
+    server = Server("127.0.0.2")
+    row = home.json("alias", "add", "club@home.test", "joe@else.test")
+    home.run("alias", "add", "club@home.test", "bob@home.test")
+    check("an alias may lead elsewhere", row == {"alias": "club@home.test", "users": ["joe@else.test"]}, row)
+    check("alias list shows it", any(sorted(one["users"]) == ["bob@home.test", "joe@else.test"] for one in home.json("alias", "list")), home.json("alias", "list"))
+
+    def from_third(to, subject, sender="x@third.test", more=""):
+        with smtplib.SMTP("127.0.0.1", 25) as session:
+            return session.sendmail(sender, to, more + text(subject, "x@third.test"))
+
+    from_third(["club@home.test"], "to the club")
+    check("its mail goes on, and stays", within(10, lambda: len(server.taken) == 1) and came(home, "to the club"), said(home))
+    sender, recipients, raw = server.taken[0]
+    address = sender.removeprefix("MAIL FROM:<").split(">")[0]
+    check("... under an address of ours, that names the first sender", address.startswith("SRS0=") and address.endswith("=third.test=x@home.test") and recipients == ["RCPT TO:<joe@else.test>"], sender)
+    check("... marked, and not signed as if it were ours", b"Delivered-To: club@home.test\r\n" in raw and b"DKIM-Signature" not in raw, raw)
+    server.taken.clear()
+    from_third([address.lower()], "a notice", "")
+    check("a notice to that address goes back to the first sender", within(10, lambda: len(server.taken) == 1) and server.taken[0][0].startswith("MAIL FROM:<>") and server.taken[0][1] == ["RCPT TO:<x@third.test>"], (server.taken, said(home)))
+    server.taken.clear()
+    for name, odd in (("forged", address.replace("SRS0=", "SRS0=a")), ("of somebody else", address.replace("=x@", "=y@"))):
+        try:
+            from_third([odd], "forged", "")
+            code = 250
+        except smtplib.SMTPRecipientsRefused as error:
+            code = next(iter(error.recipients.values()))[0]
+        check(f"... but not to one that is {name}", code == 550, code)
+    server.script["RCPT TO:<joe@else.test>"] = "550 5.1.1 no such joe"
+    from_third(["club@home.test"], "refused there")
+    check("what is refused there comes back to the first sender, from nobody", within(10, lambda: len(server.taken) == 1) and server.taken[0][0].startswith("MAIL FROM:<>")
+          and server.taken[0][1] == ["RCPT TO:<x@third.test>"] and b"no such joe" in server.taken[0][2], (server.taken, said(home)))
+    server.script.clear()
+    server.taken.clear()
+    home.send(["club@home.test"], text("ann to the club"))
+    check("our own people's mail goes on in their name, signed", within(10, lambda: len(server.taken) == 1) and server.taken[0][0].startswith("MAIL FROM:<ann@home.test>") and b"DKIM-Signature" in server.taken[0][2], server.taken)
+    try:
+        from_third(["club@home.test"], "round and round", more="Delivered-To: Club@home.test\r\n")
+        code, words = 250, b""
+    except smtplib.SMTPDataError as error:
+        code, words = error.smtp_code, error.smtp_error
+    check("what has come by there before is refused", code == 554 and b"5.4.6" in words, words)
+    home.run("alias", "rm", "club@home.test", "joe@else.test")
+    server.taken.clear()
+    from_third(["club@home.test"], "only here")
+    check("... until it is taken away", came(home, "only here") and not server.taken and home.json("queue", "list") == [])
     server.stop()
 
 
@@ -342,7 +393,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         dns = Dns(folder, RECORDS)
         home = Home(folder, "home.test", "127.0.0.1", dns)
-        for name, part in (("held", lambda: held(home)), ("circles", lambda: circles(home)), ("lesser", lambda: lesser(home)), ("behind", lambda: behind(home, folder)),
+        for name, part in (("held", lambda: held(home)), ("circles", lambda: circles(home)), ("forwards", lambda: forwards(home)), ("lesser", lambda: lesser(home)), ("behind", lambda: behind(home, folder)),
                            ("allowance", lambda: allowance(folder, dns)), ("smarthosts", lambda: smarthosts(folder, dns))):
             print(f"== {name}", flush=True)
             part()

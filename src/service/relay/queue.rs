@@ -5,7 +5,7 @@ use super::destination::Destination;
 use super::visits::Visits;
 use crate::base::AccountId;
 use crate::mail::Domain;
-use crate::registry::Registry;
+use crate::registry::{Registry, RegistryError};
 use crate::service::signing::Signing;
 use crate::spool::{MessageId, Opened, Queued, Spool};
 use crate::store::Store;
@@ -57,6 +57,11 @@ impl Queue {
             wake,
             woken,
         }
+    }
+
+    /// The secret of rewritten senders (SRS). Blocks.
+    pub fn srs_secret(&self) -> Result<Vec<u8>, RegistryError> {
+        self.registry.srs_secret()
     }
 
     /// Where messages are begun.
