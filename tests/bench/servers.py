@@ -12,9 +12,10 @@ import subprocess
 import tempfile
 import time
 
-from front import Front, why_not
+from front import Front
 from house import PROGRAM, Box, free_ports
 from measure import tree
+from postfix import why_not
 
 
 def wait_for(port, first):
@@ -190,7 +191,7 @@ class Peer:
 
     def queued(self):
         """Has Postfix something that Dovecot has not yet taken?"""
-        return any(next(os.scandir(self.front_folder / "spool" / name), None) for name in ("maildrop", "incoming", "active"))
+        return self.front.queued(("maildrop", "incoming", "active"))
 
     def lose_index(self, account):
         for path in self.maildir(account).glob("dovecot.index*"):

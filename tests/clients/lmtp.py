@@ -20,6 +20,7 @@ import time
 
 import front
 from house import CLEAR, PROGRAM, Box, check, finish, free_ports
+from postfix import why_not
 
 BINARY = b"Subject: chunks\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n" \
     b"Content-Transfer-Encoding: binary\r\n\r\n" + bytes(range(256)) * 300 + b"\r\n.\r\n\n.\n\r.\rQUIT"
@@ -160,7 +161,7 @@ def chunks(box):
 
 
 def postfix_in_front(box):
-    reason = front.why_not()
+    reason = why_not()
     if reason:
         print(f"skipped: {reason}")
         return

@@ -5,17 +5,12 @@ or given up with a notice that says why. Knot serves the zone; the servers' word
 Usage: sending.py PROGRAM. Prints a line a check and `test result:` as cargo does.
 """
 
-import email
-import email.policy
-import json
-import re
 import socket
 import sys
 import tempfile
-import time
 
 from house import check, finish
-from town import Dns, Home, Server, certificate, why_not, within
+from town import Dns, Home, Server, certificate, empty, notices, said, status, why_not, within
 
 if reason := why_not():
     print(f"skipped: sending: {reason}")
@@ -38,30 +33,6 @@ smart     A 127.0.0.9
 lame      NS ns.lame
 ns.lame   A 127.0.0.99
 """
-
-
-def notices(home, who="ann"):
-    found = []
-    for raw in home.mail(who):
-        message = email.message_from_bytes(raw, policy=email.policy.default)
-        if message.get_content_type() == "multipart/report":
-            found.append(message)
-    return found
-
-
-def status(notice):
-    """The fields of the last recipient in a notice."""
-    return {name.lower(): value for name, value in notice.get_payload(1).get_payload()[-1].items()}
-
-
-def said(home):
-    return [recipient["result"] or "" for message in home.json("queue", "list") for recipient in message["recipients"]]
-
-
-def empty(home):
-    """Nothing is left from the check before."""
-    for message in home.json("queue", "list"):
-        home.run("queue", "drop", message["id"])
 
 
 def taken(server, count=1):

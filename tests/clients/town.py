@@ -3,6 +3,8 @@ settings, and a server whose answers are written down."""
 
 import atexit
 import contextlib
+import email
+import email.policy
 import json
 import os
 import pathlib
@@ -34,18 +36,25 @@ def why_not():
     return None
 
 
-class Dns:
-    """A name server for `test`."""
+# Where programs that find names by the C library ask: it knows no port but 53.
+AT_53 = "127.0.0.153"
 
-    def __init__(self, folder, records):
+
+class Dns:
+    """A name server for `test`. With `at_53` the C library finds it too, by the file `resolv_conf`."""
+
+    def __init__(self, folder, records, at_53=False):
         folder = pathlib.Path(folder) / "knot"
         folder.mkdir()
         self.port = free_ports(1)[0]
         self.zone = folder / "test.zone"
         self.serial = 1
         self.write(records)
+        self.resolv_conf = folder / "resolv.conf"
+        self.resolv_conf.write_text(f"nameserver {AT_53}\n")
+        listen = [f"127.0.0.1@{self.port}", *([f"{AT_53}@53"] if at_53 else [])]
         (folder / "knot.conf").write_text(
-            f'server:\n  rundir: "{folder}"\n  listen: 127.0.0.1@{self.port}\n'
+            f'server:\n  rundir: "{folder}"\n  listen: [{", ".join(listen)}]\n'
             f'database:\n  storage: "{folder}"\n'
             f'log:\n  - target: stderr\n    any: warning\n'
             f'zone:\n  - domain: test\n    storage: "{folder}"\n    file: test.zone\n')
@@ -134,6 +143,30 @@ class Home:
     def queue(self):
         folder = self.data / "queue"
         return [file for file in sorted(folder.iterdir()) if file.is_file()]
+
+
+def notices(home, who="ann"):
+    found = []
+    for raw in home.mail(who):
+        message = email.message_from_bytes(raw, policy=email.policy.default)
+        if message.get_content_type() == "multipart/report":
+            found.append(message)
+    return found
+
+
+def status(notice):
+    """The fields of the last recipient in a notice."""
+    return {name.lower(): value for name, value in notice.get_payload(1).get_payload()[-1].items()}
+
+
+def said(home):
+    return [recipient["result"] or "" for message in home.json("queue", "list") for recipient in message["recipients"]]
+
+
+def empty(home):
+    """Nothing is left from the check before."""
+    for message in home.json("queue", "list"):
+        home.run("queue", "drop", message["id"])
 
 
 def certificate(folder, name):
