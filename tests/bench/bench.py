@@ -1,7 +1,8 @@
 """What a message costs and how long things take: of Pillarbox, and with `--peer` of Postfix and Dovecot in turn with it.
 Postfix's smtp-source is the load.
 
-Usage: bench.py PROGRAM [--short] [--peer] [--only PART]; parts: rest, syncs, delivery, idle, login, pop3, append, many, foreign.
+Usage: bench.py PROGRAM [--short] [--peer] [--only PART]; parts: rest, syncs, delivery, idle, login, pop3, append, many, foreign,
+sending.
 """
 
 import os
@@ -14,9 +15,11 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "clients"))
-from house import check, finish  # noqa: E402
+from house import check, finish, within  # noqa: E402
 from measure import MIB, Imap, Pop, cpu, drop_page_cache, fill, load, median, memory, syncs, written  # noqa: E402
+from senders import SENDERS, Sinks, submit  # noqa: E402
 from servers import Peer, Pillarbox, running, why_no_peer  # noqa: E402
+from town import why_no_postfix, why_not  # noqa: E402
 
 SHORT = "--short" in sys.argv
 RUNS = 1 if SHORT else 3
@@ -262,12 +265,77 @@ def foreign(make):
         row(server, f"FETCH 1:* ENVELOPE of it, first time, ms", session.ask("FETCH 1:* ENVELOPE"), form="{:,.0f}")
 
 
+def through(server, count, domains):
+    """Seconds from the first submission to the last arrival."""
+    sinks = Sinks(domains)
+    began = submit(server, count, domains)
+    return until_all(server, sinks, count) - began
+
+
+def drain(server, count, domains):
+    """Seconds from the word to go until all has arrived that nobody took before."""
+    submit(server, count, domains)
+    assert within(120, lambda: server.waiting() == count), server.waiting()
+    sinks = Sinks(domains)
+    began = time.monotonic()
+    server.go()
+    return until_all(server, sinks, count) - began
+
+
+def until_all(server, sinks, count):
+    """When all has arrived, which is once each, or the figures are worth nothing."""
+    try:
+        last = sinks.wait(count)
+        once = within(30, server.empty) and sum(sinks.counts) == count
+        check(f"{count} messages to {len(sinks.counts)} domains arrive once each", once, sinks.counts)
+        return last
+    finally:
+        sinks.stop()
+
+
+# What a run of `handed_on` finds, with aims and forms.
+HANDED_ON = [("messages per second taken and handed on", "≥ peer", "{:,.0f}"), ("messages per second from the queue", "≥ peer", "{:,.0f}"),
+             ("KiB written a message handed on", "≤ peer", "{:,.1f}"), ("CPU a message handed on, ms", "≤ peer", "{:.2f}")]
+
+
+def handed_on(make, count, domains):
+    with running(SENDERS[make]) as server:
+        through(server, 20, domains)
+        bytes_before, cpu_before = written(server), cpu(server)
+        both = count / through(server, count, domains)
+        # What is written behind belongs to these messages too.
+        time.sleep(1 if SHORT else 6)
+        bytes_written, used = written(server) - bytes_before, cpu(server) - cpu_before
+        return both, count / drain(server, count, domains), bytes_written / 1024 / count, used * 1000 / count
+
+
+def sending(makes):
+    """The servers by turns, since rates on a shared machine change from minute to minute."""
+    if reason := why_not() or why_no_postfix():
+        print(f"skipped: sending: {reason}")
+        return
+    count = 100 if SHORT else 1000
+    for domains in (1, 20):
+        to = f"4 KiB, to {domains} {'domain' if domains == 1 else 'domains'}"
+        runs = [[handed_on(make, count, domains) for make in makes] for _ in range(RUNS)]
+        for make, found in zip(makes, zip(*runs)):
+            for (what, aim, form), values in zip(HANDED_ON, zip(*found)):
+                row(make, f"{what}, {to}", statistics.median(values), aim, form)
+        for make in makes:
+            with running(SENDERS[make]) as server:
+                through(server, 20, domains)
+                calls, _ = syncs(server, lambda: through(server, count, domains))
+            row(make, f"sync calls a message handed on, {to}", calls / count, "≤ peer", "{:.2f}")
+            if make is Pillarbox:
+                check("at most three sync calls a message that is handed on", calls / count <= 3.1)
+
+
 PARTS = {"rest": at_rest, "syncs": sync_calls, "delivery": deliveries, "idle": idle, "login": login, "pop3": pop3, "append": append,
          "many": many, "foreign": foreign}
-
-
+# Those that measure all servers at once.
+BY_TURNS = {"sending": sending}
 # Those that hold something on any machine.
-CHECKED = ["rest", "syncs", "idle", "many"]
+CHECKED = ["rest", "syncs", "idle", "many", "sending"]
 
 
 def ratio(what, values):
@@ -285,9 +353,12 @@ def main():
         if reason := why_no_peer():
             sys.exit(f"no peer: {reason}")
         servers.append(Peer)
-    only = sys.argv[sys.argv.index("--only") + 1].split(",") if "--only" in sys.argv else (CHECKED if SHORT else PARTS)
+    only = sys.argv[sys.argv.index("--only") + 1].split(",") if "--only" in sys.argv else (CHECKED if SHORT else [*PARTS, *BY_TURNS])
     for name in only:
         print(f"== {name}", flush=True)
+        if name in BY_TURNS:
+            BY_TURNS[name](servers)
+            continue
         for make in servers:
             PARTS[name](make)
     names = [make.NAME for make in servers]

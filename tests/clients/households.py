@@ -17,9 +17,9 @@ import sys
 import tempfile
 import threading
 
-import postfix
 from house import check, finish
-from town import AT_53, Dns, Home, certificate, empty, notices, said, status, why_not, within
+from postfix import Postfix
+from town import Dns, Home, certificate, empty, notices, said, status, why_no_postfix, why_not, within
 
 ADDRESS = "127.0.0.2"
 # Postfix takes 127.0.0.1 for itself wherever it listens, and sends nothing there.
@@ -33,17 +33,7 @@ mail.else A {ADDRESS}
 YOUNG = "jürgen@else.test"
 
 
-def why_no_households():
-    if reason := why_not() or postfix.why_not() or postfix.why_no_names():
-        return reason
-    try:
-        socket.create_server((AT_53, 53)).close()
-    except OSError as error:
-        return f"port 53 of {AT_53} cannot be had ({error})"
-    return None
-
-
-class Household(postfix.Postfix):
+class Household(Postfix):
     """`joe`, `eve` and `jürgen` live at `else.test`. Port 25 takes mail for them, port 587 takes theirs to others."""
 
     def __init__(self, folder, dns):
@@ -371,7 +361,7 @@ def away(home, other):
 
 
 def main():
-    if reason := why_no_households():
+    if reason := why_not() or why_no_postfix():
         print(f"skipped: households: {reason}")
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 
+import postfix
 from house import free_ports, within
 
 PROGRAM = os.path.abspath(sys.argv[1])
@@ -38,6 +39,17 @@ def why_not():
 
 # Where programs that find names by the C library ask: it knows no port but 53.
 AT_53 = "127.0.0.153"
+
+
+def why_no_postfix():
+    """A Postfix that finds these names needs more."""
+    if reason := postfix.why_not() or postfix.why_no_names():
+        return reason
+    try:
+        socket.create_server((AT_53, 53)).close()
+    except OSError as error:
+        return f"port 53 of {AT_53} cannot be had ({error})"
+    return None
 
 
 class Dns:
