@@ -6,6 +6,7 @@ use super::address::Address;
 use super::date::Date;
 use super::dsn_wish::{EnvelopeId, OriginalRecipient};
 use super::future_release::FutureRelease;
+use super::header::Fields;
 use std::fmt::Write;
 
 /// What is to be told.
@@ -40,6 +41,15 @@ pub enum Original<'a> {
     Header(&'a [u8]),
 }
 
+/// Whose words they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// The other server's.
+    Server,
+    /// Ours.
+    Us,
+}
+
 /// How it went for one recipient.
 #[derive(Debug, Clone)]
 pub struct Fate {
@@ -53,6 +63,8 @@ pub struct Fate {
     pub status: (u16, u16, u16),
     /// The server that said it, if one did.
     pub host: Option<String>,
+    /// Whose words `said` is.
+    pub voice: Voice,
     /// What it said, or what was wrong.
     pub said: String,
     /// If it goes on being tried: until then.
@@ -198,9 +210,12 @@ impl DeliveryReport<'_> {
         }
         out += "\r\n";
         self.status(&mut out);
+        // So has what comes back, for a header beyond ASCII (RFC 6533 §4).
         let (kind, original) = match self.original {
-            Original::Full(text) => ("message/rfc822", text),
-            Original::Header(text) => ("text/rfc822-headers", text),
+            Original::Full(text) if header_is_ascii(text) => ("message/rfc822", text),
+            Original::Full(text) => ("message/global", text),
+            Original::Header(text) if text.is_ascii() => ("text/rfc822-headers", text),
+            Original::Header(text) => ("message/global-headers", text),
         };
         let _ = write!(out, "\r\n--{boundary}\r\nContent-Type: {kind}\r\n");
         if !original.is_ascii() {
@@ -226,7 +241,10 @@ impl DeliveryReport<'_> {
         for fate in self.fates {
             let _ = write!(out, "\r\n  {}\r\n", fate.address);
             if action == Action::Failed || action == Action::Delayed {
-                let who = fate.host.as_deref().map(|host| format!("The server {host} said: "));
+                let who = fate.host.as_deref().map(|host| match fate.voice {
+                    Voice::Server => format!("The server {host} said: "),
+                    Voice::Us => format!("With the server {host}: "),
+                });
                 paragraph(out, "    ", &(who.unwrap_or_default() + &fate.said));
             }
             if action == Action::Failed {
@@ -274,8 +292,12 @@ impl DeliveryReport<'_> {
             let (class, subject, detail) = fate.status;
             field(out, "Status", &format!("{class}.{subject}.{detail}"));
             if let Some(host) = &fate.host {
-                field(out, "Remote-MTA", &format!("dns; {host}"));
-                field(out, "Diagnostic-Code", &format!("smtp; {}", fate.said));
+                // Of `mx.example.org[192.0.2.1]` the name.
+                let name = host.split('[').next().filter(|name| !name.is_empty());
+                field(out, "Remote-MTA", &format!("dns; {}", name.unwrap_or(host)));
+                if fate.voice == Voice::Server {
+                    field(out, "Diagnostic-Code", &format!("smtp; {}", fate.said));
+                }
             }
             field(out, "Last-Attempt-Date", &self.at.to_string());
             if let Some(until) = fate.retry_until {
@@ -283,6 +305,10 @@ impl DeliveryReport<'_> {
             }
         }
     }
+}
+
+fn header_is_ascii(text: &[u8]) -> bool {
+    Fields::new(text).all(|field| field.raw.is_ascii())
 }
 
 fn advice((_, subject, detail): (u16, u16, u16)) -> &'static str {
@@ -344,7 +370,7 @@ fn cut(word: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Address, Date, DeliveryReport, Fate, Original};
+    use super::{Action, Address, Date, DeliveryReport, Fate, Original, Voice};
     use crate::base::Timestamp;
 
     fn report(action: Action, status: (u16, u16, u16), said: &str) -> String {
@@ -355,7 +381,8 @@ mod tests {
             original: None,
             action,
             status,
-            host: Some("mx.else.example".into()),
+            host: Some("mx.else.example[192.0.2.1]".into()),
+            voice: Voice::Server,
             said: said.into(),
             retry_until: (action == Action::Delayed).then(|| at(1_700_400_000)),
         };

@@ -52,7 +52,7 @@ pub use card::Card;
 pub use civil::CivilDate;
 pub use date::{Date, parse_date};
 pub use decode::{TransferDecoder, decode_body, to_utf8};
-pub use delivery_report::{Action, DeliveryReport, Fate, Original};
+pub use delivery_report::{Action, DeliveryReport, Fate, Original, Voice};
 pub use demands::{Body, Demands, Letters, TlsDemand};
 pub use domain::Domain;
 pub use dsn_wish::{EnvelopeId, Events, Notify, OriginalRecipient, Ret};

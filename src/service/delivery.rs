@@ -12,7 +12,7 @@ use super::replies::{failed, not_stored, stopped};
 use crate::base::{AccountId, Timestamp};
 use crate::mail::header::Fields;
 use crate::mail::trace::{delivered_to, return_path};
-use crate::mail::{Action, Address, Body, Date, Domain, LineEnds, Original, submission};
+use crate::mail::{Action, Address, Body, Date, Domain, LineEnds, Original, Voice, submission};
 use crate::maildir::Flags;
 use crate::registry::RegistryError;
 use crate::smtp::{Enhanced, Envelope, Reply, Role, Wishes};
@@ -325,6 +325,7 @@ impl Message {
             kind: Kind::HandedOn,
             status: Enhanced(2, 0, 0),
             said: "in the mailbox".to_owned(),
+            voice: Voice::Us,
         };
         let of: Vec<_> = (0..self.pleased.len()).map(|place| (place, finding.clone())).collect();
         let notice = Notice {

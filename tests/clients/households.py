@@ -5,6 +5,8 @@ the two can agree on, waits while it must, and comes back with a reason where it
 Usage: households.py PROGRAM. Prints a line a check and `test result:` as cargo does.
 """
 
+import email
+import email.policy
 import pathlib
 import random
 import re
@@ -160,9 +162,11 @@ def extensions(home, other):
         ended = within(10, lambda: len(commands(other, before)) > 0)
         check(f"... by {by.upper()}", ended and all(f"{by}=" in session for session in commands(other, before)), commands(other, before))
     other.set(smtpd_discard_ehlo_keywords="8bitmime")
-    count = len(notices(home))
-    home.send(["joe@else.test"], from_ann("8 bit", *FORMS["8 bit"]))
-    check("8 bit, without 8BITMIME: comes back", told(home, count) and status(notices(home)[-1])["status"] == "5.6.3", said(home))
+    text = from_ann("8 bit, encoded", *FORMS["8 bit"])
+    home.send(["joe@else.test"], text)
+    encoded = lambda: [one for one in other.mail("joe") if b"\nSubject: 8 bit, encoded\r\n" in one]
+    read = lambda raw: email.message_from_bytes(raw, policy=email.policy.default).get_content().replace("\r\n", "\n")
+    check("8 bit, without 8BITMIME: arrives encoded, and says the same", within(10, encoded) and encoded()[0].isascii() and read(encoded()[0]) == read(text), said(home))
     other.set()
     for form, (body, fields) in FORMS.items():
         to_pillarbox(home, other, form, from_joe(form, body, fields), ["BODY=8BITMIME"] if fields == MIME else [])

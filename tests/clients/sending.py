@@ -8,6 +8,8 @@ Usage: sending.py PROGRAM. Prints a line a check and `test result:` as cargo doe
 import socket
 import sys
 import tempfile
+import threading
+import time
 
 from house import check, finish
 from town import Dns, Home, Server, certificate, empty, notices, said, status, why_not, within
@@ -205,6 +207,13 @@ def tls(home, folder):
         home.send(["joe@else.test"], TEXT.format(name))
         check(f"STARTTLS that is {name}: in clear, since nothing forbids it", taken(server), (said(home), server.lines))
         server.stop()
+    server = Server("127.0.0.2", offers=["STARTTLS"], script={"STARTTLS": lambda talk: (talk.wfile.write(b"220 go\r\nnonsense\r\n"), talk.wfile.flush(), "close")[2],
+                                                             "MAIL": "530 5.7.0 Must issue a STARTTLS command first"})
+    count = len(notices(home))
+    home.send(["joe@plain.test"], TEXT.format("insists"))
+    check("a server that insists on TLS and fails at it: for later, not for ever", within(10, lambda: any("530" in text for text in said(home))) and len(notices(home)) == count, said(home))
+    empty(home)
+    server.stop()
 
 
 def restart(home, folder):
@@ -236,6 +245,62 @@ def restart(home, folder):
     check("what is dropped is gone", home.json("queue", "list") == [] and home.queue() == [])
     done = home.run("queue", "show", "abc", check=False)
     check("a name that is none is told", done.returncode == 1 and "queue list" in done.stderr, done.stderr)
+    server.stop()
+
+
+def turned_away(home, folder):
+    """Whoever takes nothing, or few sessions, is left in peace."""
+    for name, change in (("greets with 421", {"greeting": "421 4.3.2 not now"}), ("greets with 421 late", {"greeting": lambda talk: time.sleep(0.2) or "421 4.3.2 not now"}),
+                         ("closes at once", {"greeting": lambda talk: talk.connection.shutdown(socket.SHUT_RDWR)})):
+        server = Server("127.0.0.2", **change)
+        with home.session() as session:
+            for number in range(40):
+                session.sendmail("ann@home.test", ["joe@plain.test"], TEXT.format(f"away {number}"))
+        settled = within(10, lambda: len(words := said(home)) == 40 and all(words) and all(row["next"] for row in home.json("queue", "list")))
+        check(f"a host that {name}: forty messages wait, each has its try", settled, (said(home)[:3], server.connections))
+        check("... and it was asked a few times, not thousands", server.connections <= 60, server.connections)
+        empty(home)
+        server.stop()
+    with home.session() as session:
+        for number in range(40):
+            session.sendmail("ann@home.test", ["joe@plain.test"], TEXT.format(f"away {number}"))
+    settled = within(10, lambda: len(words := said(home)) == 40 and all(words) and all(row["next"] for row in home.json("queue", "list")))
+    check("a port that refuses: the same", settled, said(home)[:3])
+    empty(home)
+    at_work, lock = [], threading.Lock()
+
+    def one_only(talk):
+        with lock:
+            first = not at_work
+            at_work.append(talk)
+        return "220 peer" if first else "421 4.7.0 one at a time"
+
+    server = Server("127.0.0.2", greeting=one_only, script={"TEXT": lambda talk: time.sleep(0.02) or "250 2.0.0 taken"})
+    with home.session() as session:
+        for number in range(40):
+            session.sendmail("ann@home.test", ["joe@plain.test"], TEXT.format(f"one {number}"))
+    check("a host that lets one session in gets all by it", within(10, lambda: len(server.taken) == 40), (len(server.taken), server.connections))
+    check("... and is not pressed", server.connections <= 60, server.connections)
+    check("... and nothing is left", within(5, lambda: home.json("queue", "list") == []), said(home))
+    server.stop()
+
+
+def too_many(home, folder):
+    """RFC 5321 §4.5.3.1.10."""
+    counts = []
+
+    def rcpt(talk):
+        line = talk.server.lines[-1]
+        if talk.server.lines[-2].startswith("MAIL") or not counts:
+            counts.clear()
+        counts.append(line)
+        return "250 2.1.5 ok" if len(counts) <= 10 else "452 4.5.3 too many recipients"
+
+    server = Server("127.0.0.2", offers=["8BITMIME"], script={"RCPT": rcpt})
+    home.send([f"u{number}@else.test" for number in range(25)], TEXT.format("for many"))
+    check("recipients that were too many go in the next transaction", within(10, lambda: [len(one[1]) for one in server.taken] == [10, 10, 5]), ([len(one[1]) for one in server.taken], said(home)))
+    check("... each once", sorted(sum((one[1] for one in server.taken), [])) == sorted(f"RCPT TO:<u{number}@else.test>" for number in range(25)))
+    check("... and nothing is left", within(5, lambda: home.json("queue", "list") == []), said(home))
     server.stop()
 
 
@@ -322,7 +387,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         dns = Dns(folder, RECORDS)
         home = Home(folder, "home.test", "127.0.0.1", dns)
-        for part in (by_mx, elsewhere, refused, later, slow, offers, tls, restart, wishes, at_home):
+        for part in (by_mx, elsewhere, refused, later, slow, turned_away, too_many, offers, tls, restart, wishes, at_home):
             print(f"== {part.__name__}", flush=True)
             part(home, folder)
             empty(home)

@@ -168,6 +168,14 @@ impl Agenda {
         self.ready.entry(destination.clone()).or_default().push_front(errand);
     }
 
+    /// More of a message that is being tried: it is the next to be taken.
+    pub fn put_more(&mut self, destination: &Destination, errand: Errand) {
+        if let Some(entry) = self.messages.get_mut(&errand.id) {
+            entry.errands += 1;
+            self.put_back(destination, errand);
+        }
+    }
+
     /// Remembers what was tried, and how far recipients are; the message as it is now. `None` if it was dropped.
     pub fn note(
         &mut self,

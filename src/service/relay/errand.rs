@@ -5,7 +5,7 @@ use super::destination::Destination;
 use super::fate::Finding;
 use super::parcel::Parcel;
 use super::queue::Queue;
-use super::way::{Proof, Way};
+use super::way::{Proof, Refusal, Way};
 use crate::base::{Doubt, Quoted, TlsFacts};
 use crate::smtp::Enhanced;
 use crate::smtp::client::{Answer, Ask, Failure, Job, Outcome, Report};
@@ -98,7 +98,7 @@ impl<'a> Errands<'a> {
     }
 
     /// What became of the current message is settled; or it is to be sent once more, for it has been made fit.
-    async fn reported(&mut self, report: Report) -> Option<Job> {
+    async fn reported(&mut self, mut report: Report) -> Option<Job> {
         let mut parcel = self.current.take()?;
         if parcel.make_fit(self.queue, &report).await
             && let Ok(job) = parcel.job(self.queue).await
@@ -107,9 +107,20 @@ impl<'a> Errands<'a> {
             return Some(job);
         }
         self.served += 1;
-        let findings = parcel.findings(report, None, self.destination.tls);
+        self.put_off(&mut parcel, &mut report);
+        let mut findings = parcel.findings(report, None, self.destination.tls);
+        if self.way.refusal == Refusal::ForLater {
+            findings.iter_mut().for_each(Finding::soften);
+        }
         self.queue.settle(parcel.errand, parcel.queued, findings, Some(self.host)).await;
         None
+    }
+
+    /// Recipients that were too many for one transaction go in the next (RFC 5321 §4.5.3.1.10).
+    fn put_off(&self, parcel: &mut Parcel, report: &mut Report) {
+        if let Some(rest) = parcel.split_off_too_many(report) {
+            self.queue.lock().put_more(self.destination, rest);
+        }
     }
 
     fn judge(&mut self, facts: &TlsFacts) -> Answer {

@@ -2,7 +2,7 @@
 //! it. Rules without clock or disk.
 
 use crate::base::Timestamp;
-use crate::mail::TlsDemand;
+use crate::mail::{TlsDemand, Voice};
 use crate::smtp::client::{Failure, Heard, Lack, Outcome};
 use crate::smtp::{Enhanced, NoMail};
 use crate::spool::{Envelope, Recipient, State};
@@ -25,6 +25,8 @@ pub struct Finding {
     pub status: Enhanced,
     /// In words: what the server said, or what was wrong.
     pub said: String,
+    /// Whose words they are.
+    pub voice: Voice,
 }
 
 /// What it means.
@@ -79,17 +81,25 @@ impl Finding {
     }
 
     fn heard(kind: Kind, heard: &Heard) -> Self {
-        Self { kind, status: heard.status(), said: heard.to_string() }
+        Self { kind, status: heard.status(), said: heard.to_string(), voice: Voice::Server }
     }
 
     /// For later.
     pub fn later(status: Enhanced, said: impl Into<String>) -> Self {
-        Self { kind: Kind::Later, status, said: said.into() }
+        Self { kind: Kind::Later, status, said: said.into(), voice: Voice::Us }
     }
 
     /// For ever.
     pub fn never(status: Enhanced, said: impl Into<String>) -> Self {
-        Self { kind: Kind::Never, status, said: said.into() }
+        Self { kind: Kind::Never, status, said: said.into(), voice: Voice::Us }
+    }
+
+    /// For later, where a refusal was about policy (RFC 3463 §3.8): it may be about TLS, which may work then.
+    pub fn soften(&mut self) {
+        if self.kind == Kind::Never && self.status.1 == 7 {
+            self.kind = Kind::Later;
+            self.status.0 = 4;
+        }
     }
 
     /// Of a server that cannot take the message as it is.

@@ -5,8 +5,8 @@ use super::fate::{Finding, Kind};
 use super::mailbox::Text;
 use super::queue::Queue;
 use crate::base::AccountId;
-use crate::mail::Address;
 use crate::mail::trace::{delivered_to, return_path};
+use crate::mail::{Address, Voice};
 use crate::service::owners::{Owner, owner};
 use crate::service::replies::not_stored;
 use crate::smtp::{Enhanced, ForwardPath};
@@ -65,6 +65,7 @@ impl Queue {
             kind: Kind::InMailbox,
             status: Enhanced(2, 0, 0),
             said: "in the mailbox".to_owned(),
+            voice: Voice::Us,
         }
     }
 

@@ -132,6 +132,7 @@ impl Queue {
                 action: notice.action,
                 status,
                 host: notice.host.map(str::to_owned),
+                voice: finding.voice,
                 said: finding.said.clone(),
                 retry_until: (notice.action == Action::Delayed)
                     .then(|| date(retry_until(envelope))),

@@ -146,6 +146,31 @@ impl Parcel {
         smol::unblock(convert).await
     }
 
+    /// Takes out those who were too many for one transaction while others were taken: another errand (RFC 5321
+    /// §4.5.3.1.10).
+    pub fn split_off_too_many(&mut self, report: &mut Report) -> Option<Errand> {
+        let is_taken = |outcome: &Outcome| matches!(outcome, Outcome::Taken(_));
+        if !report.outcomes.iter().any(is_taken) {
+            return None;
+        }
+        let mut outcomes = std::mem::take(&mut report.outcomes).into_iter();
+        let (mut rest, mut places, mut unfit) = (Vec::new(), Vec::new(), Vec::new());
+        for (&place, why) in self.errand.places.iter().zip(&self.unfit) {
+            let outcome = if why.is_none() { outcomes.next() } else { None };
+            match outcome {
+                Some(Outcome::Refused(heard)) if heard.is_too_many() => rest.push(place),
+                outcome => {
+                    report.outcomes.extend(outcome);
+                    places.push(place);
+                    unfit.push(why.clone());
+                }
+            }
+        }
+        (self.errand.places, self.unfit) = (places, unfit);
+        let id = self.errand.id.clone();
+        (!rest.is_empty()).then_some(Errand { id, places: rest })
+    }
+
     /// What was found of each of the errand's places.
     pub fn findings(
         &self,

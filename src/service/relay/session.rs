@@ -4,7 +4,7 @@ use super::destination::Destination;
 use super::errand::{Errands, Judged};
 use super::fate::Finding;
 use super::shared::Relay;
-use super::way::{Reported, TlsStart, Way};
+use super::way::{Refusal, Reported, TlsStart, Way};
 use crate::base::{Doubt, Endpoint, Machine};
 use crate::mail::TlsDemand;
 use crate::net::{self, DriveError, End};
@@ -31,7 +31,8 @@ impl Relay {
             Ok(ended) => ended,
             Err(DriveError::Tls(error)) if tls == TlsUse::IfOffered => {
                 log::warn!("host={label} TLS failed ({error}), tried in clear");
-                let way = Way { tls: TlsUse::Never, reported: None, ..way };
+                let refusal = Refusal::ForLater;
+                let way = Way { tls: TlsUse::Never, reported: None, refusal, ..way };
                 let again = self.session(destination, &way, label).await;
                 again.unwrap_or_else(|error| broken(destination, &error))
             }

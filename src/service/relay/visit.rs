@@ -6,6 +6,7 @@ use super::fate::{Finding, Kind};
 use super::port_25::Reached;
 use super::session::Ended;
 use super::shared::Relay;
+use super::visits::{InVain, Visits};
 use crate::net;
 use crate::smtp::Enhanced;
 use smol::LocalExecutor;
@@ -20,6 +21,13 @@ const VISITS_MAX: usize = 50;
 const VISITS_EACH_MAX: usize = 10;
 /// Without anything due, the queue is looked at now and then all the same: clocks are set.
 const LOOK_AGAIN: Duration = Duration::from_mins(10);
+
+/// Is a visit that has ended still counted among those that are there?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Yes,
+    NoLonger,
+}
 
 /// What came of the hosts of a destination.
 enum Tried {
@@ -71,7 +79,7 @@ impl Relay {
         let left = waiting - here.call(waiting);
         // One session takes several; a second comes when there is more than it should keep waiting.
         let most = if destination.to == To::Here { 1 } else { VISITS_EACH_MAX };
-        let wanted = left.div_ceil(4).min(most).saturating_sub(here.count);
+        let wanted = left.div_ceil(4).min(most).saturating_sub(here.count).min(here.room(most));
         let more = wanted.min(VISITS_MAX.saturating_sub(all));
         here.count += more;
         if more < wanted {
@@ -83,27 +91,35 @@ impl Relay {
 
     /// One visit. A fault in it ends it alone; what it had taken is tried again at the next start.
     async fn call_on(&self, destination: Destination) {
-        if AssertUnwindSafe(self.visit(&destination)).catch_unwind().await.is_err() {
+        let counted = AssertUnwindSafe(self.visit(&destination)).catch_unwind().await;
+        let counted = counted.unwrap_or_else(|_| {
             log::error!("to={destination} a fault of ours ended this visit");
-        }
-        let mut visits = self.queue.visits();
-        if let Some(here) = visits.get_mut(&destination) {
-            here.count -= 1;
-            if here.count == 0 {
-                visits.remove(&destination);
+            Counted::Yes
+        });
+        if counted == Counted::Yes {
+            let mut visits = self.queue.visits();
+            if let Some(here) = visits.get_mut(&destination) {
+                here.count -= 1;
+                if here.count == 0 {
+                    visits.remove(&destination);
+                }
             }
         }
-        drop(visits);
         self.queue.wake_up();
     }
 
-    async fn visit(&self, destination: &Destination) {
+    async fn visit(&self, destination: &Destination) -> Counted {
         if destination.to == To::Here {
-            return self.queue.deliver_here(destination).await;
+            self.queue.deliver_here(destination).await;
+            return Counted::Yes;
         }
-        if let Some((finding, host)) = self.try_all(destination).await {
-            self.give_up_now(destination, &finding, host.as_deref()).await;
+        let Some((finding, host)) = self.try_all(destination).await else { return Counted::Yes };
+        let in_vain = self.queue.visits().get_mut(destination).map(Visits::came_in_vain);
+        if in_vain == Some(InVain::OthersGoOn) {
+            return Counted::NoLonger;
         }
+        self.give_up_now(destination, &finding, host.as_deref()).await;
+        Counted::Yes
     }
 
     /// Goes to the destination, again as long as it takes something; why nothing more could be handed on there, and which
@@ -158,11 +174,8 @@ impl Relay {
         Tried::InVain(finding, host)
     }
 
-    /// All that waits for a destination was tried in vain, unless another session is at work there.
+    /// All that waits for a destination was tried in vain, and no other session is at work there.
     async fn give_up_now(&self, destination: &Destination, finding: &Finding, host: Option<&str>) {
-        if self.queue.visits().get(destination).is_some_and(|here| here.count > 1) {
-            return;
-        }
         let waiting = self.queue.lock().waiting(destination);
         for _ in 0..waiting {
             let taken = self.queue.lock().take(destination, usize::MAX);

@@ -26,6 +26,8 @@ pub struct Way {
     pub proof: Proof,
     /// Who we are there.
     pub login: Option<Login>,
+    /// What a refusal means there.
+    pub refusal: Refusal,
     /// How the domain hears of it.
     pub reported: Option<Reported>,
 }
@@ -41,6 +43,15 @@ pub struct Reported {
     pub proof: Proof,
     /// The server.
     pub host: (String, IpAddr),
+}
+
+/// What a refusal for ever means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// What it says.
+    ForEver,
+    /// For later: TLS has failed, and without it a server may refuse what it would take.
+    ForLater,
 }
 
 /// When TLS begins.
@@ -77,6 +88,7 @@ impl Way {
             tls: TlsUse::IfOffered,
             proof: Proof::Nothing,
             login: None,
+            refusal: Refusal::ForEver,
             reported: None,
         }
     }
@@ -92,6 +104,7 @@ impl Way {
             tls: if at_once { TlsUse::Never } else { TlsUse::Must },
             proof: Proof::Name,
             login: smarthost.login.clone(),
+            refusal: Refusal::ForEver,
             reported: None,
         }
     }
@@ -106,6 +119,7 @@ impl Way {
             tls: TlsUse::Never,
             proof: Proof::Nothing,
             login: None,
+            refusal: Refusal::ForEver,
             reported: None,
         }
     }

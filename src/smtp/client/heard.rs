@@ -89,6 +89,12 @@ fn printable(byte: u8) -> char {
 }
 
 impl Heard {
+    /// Too many recipients for one transaction (RFC 5321 §4.5.3.1.10): 452, or the 552 of old servers.
+    pub fn is_too_many(&self) -> bool {
+        let says_so = |enhanced: Enhanced| (enhanced.1, enhanced.2) == (5, 3);
+        matches!(self.code, 452 | 552) && self.enhanced.is_none_or(says_so)
+    }
+
     fn new(code: u16, mut lines: Vec<String>) -> Self {
         let enhanced = lines.first().and_then(|line| read_enhanced(line)).map(|(found, _)| found);
         let enhanced = enhanced.filter(|found| found.0 == code / 100);
