@@ -3,7 +3,7 @@
 use super::command::{Command, Stop};
 use super::server::Server;
 use super::show;
-use crate::daemon::{Request, Status};
+use crate::daemon::{PathShown, Request, Status};
 use argh::FromArgs;
 use std::path::PathBuf;
 
@@ -40,6 +40,16 @@ impl Command for StatusWords {
         let ports: Vec<(String, String)> =
             status.ports.into_iter().map(|port| (port.name, port.address)).collect();
         lines.extend(ports.iter().map(|(name, address)| (name.as_str(), address.clone())));
+        let path = |path: PathShown| {
+            let worked = path.worked.map(|at| format!("worked on {}", show::moment(at)));
+            let failed = path.failed.map(|at| {
+                format!("failed on {}: {}", show::moment(at), path.why.unwrap_or_default())
+            });
+            let both = worked.into_iter().chain(failed).collect::<Vec<_>>().join("; ");
+            (format!("{} out", path.path), both)
+        };
+        let paths: Vec<(String, String)> = status.paths.into_iter().map(path).collect();
+        lines.extend(paths.iter().map(|(name, said)| (name.as_str(), said.clone())));
         let line = |(name, value): (&str, String)| format!("{name:<12} {value}\n");
         show::data(&lines.into_iter().map(line).collect::<String>());
         Ok(())

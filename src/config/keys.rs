@@ -2,6 +2,7 @@
 
 use super::error::Fault;
 use super::near::nearest;
+use super::providers::provider;
 use crate::base::Endpoint;
 use crate::mail::Domain;
 use crate::net::{Believed, Network, Servers, Trust, server_address};
@@ -138,7 +139,7 @@ pub const KEYS: [Key; 25] = [
     Key {
         section: Some("smarthost"),
         name: "server",
-        expected: "the server that brings your mail on, like \"smtp.example.net\" or \"smtp.example.net:587\"",
+        expected: "the server that brings your mail on, like \"smtp.example.net\" or \"smtp.example.net:587\", or the word for a provider, like \"gmail\"",
         take: |to, _, v| put(&mut to.smarthost, smarthost(v)),
     },
     Key {
@@ -197,9 +198,12 @@ fn server(value: &Value<'_>) -> Result<SocketAddr, usize> {
     text(value, server_address)
 }
 
-/// Without a port, the one of implicit TLS (RFC 8314 §7.3).
+/// A provider's word, or a name. Without a port, the one of implicit TLS (RFC 8314 §7.3).
 fn smarthost(value: &Value<'_>) -> Result<(Domain, u16), usize> {
     text(value, |text| {
+        if let Some(known) = provider(text) {
+            return Some((Domain::parse(known.host)?, known.port));
+        }
         let (name, port) = match text.split_once(':') {
             Some((name, port)) => (name, port.parse().ok().filter(|port| *port > 0)?),
             None => (text, 465),

@@ -4,6 +4,7 @@
 mod error;
 mod keys;
 mod near;
+mod providers;
 mod settings;
 
 pub use error::{ConfigError, Fault};

@@ -231,6 +231,22 @@ mod tests {
     }
 
     #[test]
+    fn a_smarthost_by_its_name_or_a_providers_word() {
+        let of = |text: &str| {
+            let text = format!(
+                "{LEAST}[smarthost]\nserver = '{text}'\ndomains = ['a.example']\nfallback = true\n"
+            );
+            let smarthost = Settings::parse(&text).unwrap().smarthost.unwrap();
+            assert!(smarthost.fallback && smarthost.domains.len() == 1);
+            (smarthost.name.to_string(), smarthost.port)
+        };
+        assert_eq!(of("smtp.example.net"), ("smtp.example.net".into(), 465));
+        assert_eq!(of("smtp.example.net:587"), ("smtp.example.net".into(), 587));
+        assert_eq!(of("icloud"), ("smtp.mail.me.com".into(), 587));
+        assert_eq!(of("mailbox.org"), ("smtp.mailbox.org".into(), 465));
+    }
+
+    #[test]
     fn a_fault_names_its_line_and_what_was_expected() {
         for (text, line, parts) in [
             (
@@ -281,6 +297,8 @@ mod tests {
             ("[dns]\nservers = []", Some(4), &["`servers` must be the addresses", "it is []"]),
             ("[dns]\ntrusted = 'yes'", Some(4), &["`trusted` must be true"]),
             ("[smarthost]\nserver = 'a.example:x'", Some(4), &["`server` must be the server"]),
+            ("[smarthost]\nfallback = 1", Some(4), &["`fallback` must be true"]),
+            ("[limits]\nrecipients_a_day = 0", Some(4), &["`recipients_a_day` must be how many"]),
             (
                 "[smarthost]\nserver = 'a.example'\nuser = 'ann'",
                 None,

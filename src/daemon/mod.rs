@@ -20,7 +20,7 @@ pub use certificate::{CertificateError, certificate};
 pub use control::{
     ANSWER_LEN_MAX, AliasTo, Answer, Chunk, Control, ControlError, Device, DkimKey, DomainRow,
     ExportHead, ExportStep, Facts, ImportStep, ImportWay, Kept, MailboxHead, Marked,
-    MessageOutcome, MessageQuota, MessageRow, Named, NewDevice, PortAt, QueuedMessage,
+    MessageOutcome, MessageQuota, MessageRow, Named, NewDevice, PathShown, PortAt, QueuedMessage,
     QueuedRecipient, QueuedTry, Quota, REQUEST_LEN_MAX, Request, Revoked, Said, Status, Transfer,
     User, UserAdded, UserRemoved, Zone, ZoneRecord,
 };

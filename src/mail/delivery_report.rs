@@ -406,11 +406,12 @@ mod tests {
         for part in [
             "Subject: Not delivered: your message to bob@else.example\r\n",
             "Auto-Submitted: auto-replied\r\n",
-            "    The server mx.else.example said: 550 5.1.1 No such user\r\n",
+            "    The server mx.else.example[192.0.2.1] said: 550 5.1.1 No such user\r\n",
+            "Remote-MTA: dns; mx.else.example\r\n",
             "    That server has no such address.",
             "Final-Recipient: rfc822; bob@else.example\r\nAction: failed\r\nStatus: 5.1.1\r\n",
             "Diagnostic-Code: smtp; 550 5.1.1 No such user\r\n",
-            "Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: hello\r\n",
+            "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: hello\r\n",
             "\r\n--abc123--\r\n",
         ] {
             assert!(text.contains(part), "{part:?} in\n{text}");

@@ -88,6 +88,7 @@ INSERT INTO secrets VALUES('srs', randomblob(32));
 CREATE TABLE forwards(address TEXT NOT NULL, domain TEXT NOT NULL, target TEXT NOT NULL,
   PRIMARY KEY(address, target)) WITHOUT ROWID;
 CREATE INDEX forwards_domain ON forwards(domain);
+CREATE TABLE paths(path TEXT PRIMARY KEY, worked INTEGER, failed INTEGER, why TEXT) WITHOUT ROWID;
 ALTER TABLE people ADD COLUMN lmtp TEXT;
 ALTER TABLE domains ADD COLUMN lmtp TEXT;
 CREATE TABLE tls_tallies(day INTEGER NOT NULL, domain TEXT NOT NULL, tally TEXT NOT NULL, UNIQUE(day, domain));

@@ -270,6 +270,11 @@ def smarthosts(folder, dns):
     home.run("queue", "retry")
     check("... and what waited", within(10, lambda: len(smart.taken) == 3 and home.json("queue", "list") == []), said(home))
     check("... and the log says why", "port 25" in (home.folder / "log").read_text())
+    paths = lambda: {path["path"]: path for path in home.json("status")["paths"]}
+    hour = time.time() // 3600 * 3600
+    # A session rests before it ends.
+    check("the status tells which way works", within(5, lambda: paths().get("smarthost", {}).get("worked") in (hour, hour - 3600)), paths())
+    check("... and which does not", paths()["straight"]["failed"] and "no connection" in paths()["straight"]["why"], paths())
     for one in (smart, server):
         one.stop()
     home.stop()

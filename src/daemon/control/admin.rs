@@ -1,12 +1,13 @@
 //! Does what is asked over the control socket. Blocks: it speaks to the registry and moves folders.
 
 use super::wire::{
-    Answer, Kept, MessageQuota, PortAt, Quota, Request, Status, User, UserAdded, UserRemoved,
+    Answer, Kept, MessageQuota, PathShown, PortAt, Quota, Request, Status, User, UserAdded,
+    UserRemoved,
 };
 use crate::base::{AccountId, Endpoint};
 use crate::mail::{Address, Domain};
 use crate::net;
-use crate::registry::{Registry, RegistryError, Standing};
+use crate::registry::{PathRecord, Registry, RegistryError, Standing};
 use crate::service::{Queue, Signing};
 use crate::store::Store;
 use openssl::rand::rand_bytes;
@@ -130,6 +131,8 @@ impl Admin {
             name: (*name).to_owned(),
             address: address.clone(),
         };
+        let path =
+            |PathRecord { path, worked, failed, why }| PathShown { path, worked, failed, why };
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -141,6 +144,7 @@ impl Admin {
             devices,
             sessions: (self.count_sessions)(),
             free_bytes: free.f_bavail.saturating_mul(free.f_frsize),
+            paths: self.registry.paths()?.into_iter().map(path).collect(),
         })
     }
 

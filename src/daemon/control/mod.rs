@@ -21,6 +21,6 @@ pub use transfer::{
 };
 pub use wire::{
     ANSWER_LEN_MAX, AliasTo, Answer, Device, DkimKey, DomainRow, ImportWay, Kept, MessageQuota,
-    NewDevice, PortAt, QueuedMessage, QueuedRecipient, QueuedTry, Quota, REQUEST_LEN_MAX, Request,
-    Revoked, Status, User, UserAdded, UserRemoved, Zone, ZoneRecord,
+    NewDevice, PathShown, PortAt, QueuedMessage, QueuedRecipient, QueuedTry, Quota,
+    REQUEST_LEN_MAX, Request, Revoked, Status, User, UserAdded, UserRemoved, Zone, ZoneRecord,
 };

@@ -303,6 +303,22 @@ pub struct Status {
     /// Connections, those that have not logged in as well.
     pub sessions: usize,
     pub free_bytes: u64,
+    /// By which ways mail leaves.
+    pub paths: Vec<PathShown>,
+}
+
+/// A way by which mail leaves.
+#[derive(Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as their names say")]
+pub struct PathShown {
+    /// `straight`, `smarthost` or `lmtp`.
+    pub path: String,
+    /// To the hour, seconds since 1970.
+    pub worked: Option<i64>,
+    /// The same.
+    pub failed: Option<i64>,
+    /// Why it failed then.
+    pub why: Option<String>,
 }
 
 /// Where something listens.

@@ -12,6 +12,7 @@ mod mailbox;
 mod notice;
 mod own;
 mod parcel;
+mod paths;
 mod plan;
 mod port_25;
 mod queue;

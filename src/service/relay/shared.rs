@@ -2,6 +2,7 @@
 
 use super::destination::{Destination, To};
 use super::own::Own;
+use super::paths::Paths;
 use super::port_25::{Port25, Reached};
 use super::queue::Queue;
 use super::smarthost::Smarthost;
@@ -23,6 +24,7 @@ pub struct Relay {
     pub(super) smarthost: Option<Arc<Smarthost>>,
     pub(super) policies: StsPolicies,
     pub(super) tallies: Arc<Tallies>,
+    paths: Paths,
     port_25: Mutex<Port25>,
     own: Mutex<Own>,
     tellers: Mutex<Vec<Sender<News>>>,
@@ -40,6 +42,7 @@ impl Relay {
         Self {
             policies: StsPolicies::new(registry.clone(), resolver.clone()),
             tallies: Arc::new(Tallies::new(registry.clone())),
+            paths: Paths::new(registry.clone()),
             queue: Arc::new(queue),
             resolver,
             connector,
@@ -64,7 +67,21 @@ impl Relay {
         self.port_25.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn note_straight(&self, destination: &Destination, reached: Reached) {
+    /// One server of a destination took mail.
+    pub(super) async fn worked(&self, destination: &Destination) {
+        self.note_straight(destination, Reached::Yes);
+        self.paths.note(&destination.to, Ok(())).await;
+    }
+
+    /// None did; whether one answered at all, and the last word.
+    pub(super) async fn failed(&self, destination: &Destination, reached: Reached, why: &str) {
+        self.note_straight(destination, reached);
+        if reached == Reached::No || destination.to == To::Smarthost {
+            self.paths.note(&destination.to, Err(why)).await;
+        }
+    }
+
+    fn note_straight(&self, destination: &Destination, reached: Reached) {
         if let To::Domain(domain) = &destination.to {
             self.port_25().note(domain, reached, net::now());
         }

@@ -148,11 +148,11 @@ impl Relay {
                 Err(finding) => (finding, true),
                 Ok(way) => match self.converse(destination, *way, &label).await {
                     Ended::Served => {
-                        self.note_straight(destination, Reached::Yes);
+                        self.worked(destination).await;
                         return Tried::Served;
                     }
                     Ended::Broken(_, served) if served > 0 => {
-                        self.note_straight(destination, Reached::Yes);
+                        self.worked(destination).await;
                         return Tried::CutOff;
                     }
                     Ended::Broken(finding, _) => (finding, true),
@@ -168,9 +168,10 @@ impl Relay {
                 last = Some((finding, Some(label)));
             }
         }
-        self.note_straight(destination, if reached { Reached::Yes } else { Reached::No });
         let none = || (Finding::later(Enhanced(4, 4, 4), "no host to go to"), None);
         let (finding, host) = last.unwrap_or_else(none);
+        let reached = if reached { Reached::Yes } else { Reached::No };
+        self.failed(destination, reached, &finding.said).await;
         Tried::InVain(finding, host)
     }
 
