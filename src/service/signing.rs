@@ -109,6 +109,7 @@ impl Signing {
         now: Timestamp,
     ) -> Result<String, DkimError> {
         self.read(domain);
+        self.make_first(domain, now);
         let keys = self.keys();
         let keys = keys.get(domain).and_then(Option::as_deref).unwrap_or_default();
         let mut in_use = Vec::new();
@@ -227,6 +228,21 @@ impl Signing {
         Ok(())
     }
 
+    /// The first messages of a new box wait for its keys, rather than go out unsigned.
+    fn make_first(&self, domain: &Domain, now: Timestamp) {
+        let has_none =
+            || self.keys().get(domain).is_some_and(|keys| keys.as_ref().is_some_and(Vec::is_empty));
+        if !has_none() {
+            return;
+        }
+        let work = self.work();
+        if has_none()
+            && let Err(error) = self.keep_one(&work, domain, now, &|_| Seen::Unknown)
+        {
+            log::error!("domain={domain} mail goes out without signatures: {error}");
+        }
+    }
+
     /// Reads the keys of a domain, if nobody has.
     fn read(&self, domain: &Domain) {
         let is_unread = || matches!(self.keys().get(domain), Some(None));
@@ -298,7 +314,8 @@ mod tests {
     fn keys_come_and_go_while_mail_is_signed() {
         let data = folder("rotate");
         let signing = Signing::open(&data, [ours("example.org")]);
-        assert!(signed_by(&signing, at(0)).is_empty());
+        // Whoever signs first has them made.
+        assert_eq!(signed_by(&signing, at(0)), ["r20261128", "e20261128"]);
         let nobody_looks = |_: &Domain, _: &Published| Seen::Unknown;
         signing.keep(at(0), &nobody_looks).unwrap();
         assert_eq!(signed_by(&signing, at(0)), ["r20261128", "e20261128"]);

@@ -71,7 +71,7 @@ class OurSender:
 
     def __init__(self, folder):
         self.dns = Dns(folder, RECORDS, at_53=True)
-        self.home = Home(folder, "home.test", HOME, self.dns)
+        self.home = Home(folder, "home.test", HOME, self.dns, "[limits]\nrecipients_a_day = 1000000\n")
         self.session = self.home.session
         # Keys are made once, two for the domain and two for the host.
         assert within(60, lambda: len(self.home.json("dkim", "list")) == 4)

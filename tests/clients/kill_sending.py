@@ -73,7 +73,7 @@ def main():
     acknowledged = {}
     with tempfile.TemporaryDirectory() as folder:
         dns = Dns(folder, RECORDS)
-        home = Home(folder, "home.test", "127.0.0.1", dns)
+        home = Home(folder, "home.test", "127.0.0.1", dns, "[limits]\nrecipients_a_day = 1000000\n")
         servers = [Noting("127.0.0.2", turn, ["PIPELINING", "8BITMIME", "CHUNKING"]), Noting("127.0.0.3", turn, ["PIPELINING", "8BITMIME"])]
         for number in range(ROUNDS):
             turn[0] = number

@@ -28,6 +28,8 @@ mx1.else  A 127.0.0.2
 mx2.else  A 127.0.0.3
 plain     A 127.0.0.2
 many      MX 10 mx1.else
+circle    MX 10 mx.circle
+mx.circle A 127.0.0.1
 null      MX 0 .
 nohost    MX 10 gone.nohost
 loop      MX 10 mail.home
@@ -112,6 +114,14 @@ def refused(home, folder):
     check("no domain, null MX, hosts without address, ourselves: told at once", within(10, lambda: len(home.mail()) == count + 4), said(home))
     codes = sorted(status(notice)["status"] for notice in notices(home)[-4:])
     check("... each with its code", codes == ["5.1.10", "5.1.2", "5.4.4", "5.4.6"], codes)
+
+
+def circle(home, folder):
+    """A host of another name that is ourselves."""
+    count = len(notices(home))
+    home.send(["joe@circle.test"], TEXT.format("in a circle"))
+    check("a domain whose host is this one: it comes back at once, and says why", within(10, lambda: len(notices(home)) > count) and status(notices(home)[-1])["status"] == "5.4.6"
+          and "in a circle" in notices(home)[-1].get_payload(0).get_content(), said(home))
 
 
 def later(home, folder):
@@ -387,7 +397,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         dns = Dns(folder, RECORDS)
         home = Home(folder, "home.test", "127.0.0.1", dns)
-        for part in (by_mx, elsewhere, refused, later, slow, turned_away, too_many, offers, tls, restart, wishes, at_home):
+        for part in (by_mx, elsewhere, refused, circle, later, slow, turned_away, too_many, offers, tls, restart, wishes, at_home):
             print(f"== {part.__name__}", flush=True)
             part(home, folder)
             empty(home)

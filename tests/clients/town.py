@@ -53,9 +53,10 @@ def why_no_postfix():
 
 
 class Dns:
-    """A name server for `test`. With `at_53` the C library finds it too, by the file `resolv_conf`."""
+    """A name server for `test`. With `at_53` the C library finds it too, by the file `resolv_conf`. `zones`: others,
+    with their lines."""
 
-    def __init__(self, folder, records, at_53=False):
+    def __init__(self, folder, records, at_53=False, zones=None):
         folder = pathlib.Path(folder) / "knot"
         folder.mkdir()
         self.port = free_ports(1)[0]
@@ -69,7 +70,10 @@ class Dns:
             f'server:\n  rundir: "{folder}"\n  listen: [{", ".join(listen)}]\n'
             f'database:\n  storage: "{folder}"\n'
             f'log:\n  - target: stderr\n    any: warning\n'
-            f'zone:\n  - domain: test\n    storage: "{folder}"\n    file: test.zone\n')
+            f'zone:\n  - domain: test\n    storage: "{folder}"\n    file: test.zone\n'
+            + "".join(f'  - domain: {zone}\n    storage: "{folder}"\n    file: {zone}.zone\n' for zone in zones or {}))
+        for zone, lines in (zones or {}).items():
+            (folder / f"{zone}.zone").write_text(f"$TTL 1\n{zone}. SOA ns.test. admin.test. 1 60 60 600 1\n{zone}. NS ns.test.\n{lines}\n")
         self.process = subprocess.Popen(["knotd", "-c", folder / "knot.conf"], stderr=subprocess.DEVNULL)
         atexit.register(self.process.kill)
         assert within(10, self.answers), "the name server does not answer"
@@ -201,6 +205,7 @@ class Server(socketserver.ThreadingTCPServer):
         self.offers, self.script, self.greeting, self.tls = list(offers), script or {}, greeting, tls
         self.taken, self.lines, self.connections, self.open = [], [], 0, []
         self.at_once = port == 465
+        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         super().__init__((address, port), Talk)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 

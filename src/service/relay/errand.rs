@@ -1,14 +1,14 @@
 //! One session's errands: messages for one destination are handed to the client machine one after the other, and what it
 //! reports of each is settled before the next.
 
-use super::destination::Destination;
+use super::destination::{Destination, To};
 use super::fate::Finding;
 use super::parcel::Parcel;
 use super::queue::Queue;
 use super::way::{Proof, Refusal, Way};
 use crate::base::{Doubt, Quoted, TlsFacts};
 use crate::smtp::Enhanced;
-use crate::smtp::client::{Answer, Ask, Failure, Job, Outcome, Report};
+use crate::smtp::client::{Answer, Ask, Failure, Job, Outcome, Report, Terms};
 use crate::spool::SpoolError;
 use smol::future;
 use std::os::unix::fs::FileExt;
@@ -66,6 +66,10 @@ impl<'a> Errands<'a> {
                 if self.judged == Judged::Unknown {
                     self.judged = Judged::Clear;
                 }
+                if self.is_ourselves(&terms) {
+                    self.failure = Some(Failure::Ourselves);
+                    return Answer::Leave;
+                }
                 if let Some(report) = report
                     && let Some(job) = self.reported(report).await
                 {
@@ -95,6 +99,12 @@ impl<'a> Errands<'a> {
                 Answer::Go
             }
         }
+    }
+
+    /// Have we come back to where we started?
+    fn is_ourselves(&self, terms: &Terms) -> bool {
+        let straight = matches!(self.destination.to, To::Domain(_));
+        straight && terms.name.eq_ignore_ascii_case(self.queue.host.as_str())
     }
 
     /// What became of the current message is settled; or it is to be sent once more, for it has been made fit.

@@ -132,6 +132,10 @@ impl Finding {
         let (status, said) = match failure {
             Failure::Greeting(heard) => (Enhanced(4, 3, 2), format!("it greeted with: {heard}")),
             Failure::Hello(heard) => (Enhanced(4, 3, 2), format!("it answered EHLO with: {heard}")),
+            Failure::Ourselves => {
+                let said = "the server that is to take it is this one, by its own name: DNS leads the mail in a circle";
+                return Self::never(Enhanced(5, 4, 6), said);
+            }
             Failure::NoTls => {
                 return Self::unsafe_way(demand, "it has no TLS, and there must be");
             }

@@ -24,6 +24,8 @@ pub enum Ask {
 /// What the server says of itself that decides what it is sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terms {
+    /// The name by which it answered EHLO; empty after HELO.
+    pub name: String,
     /// How many recipients of a message it takes at most, if it says (RFC 9422).
     pub recipients_max: Option<usize>,
     /// Who we are there, if it is our own server and the connection is local.
@@ -54,6 +56,8 @@ pub enum Failure {
     Hello(Heard),
     /// It has no TLS, and there must be.
     NoTls,
+    /// It calls itself by our name: we have reached ourselves.
+    Ourselves,
     /// It offers STARTTLS and refused it, and there must be TLS.
     StartTls(Heard),
     /// It lacks what a login needs, or refused it.

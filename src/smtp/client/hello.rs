@@ -48,12 +48,15 @@ pub struct Offered {
     pub auth: Vec<String>,
     /// Who we are there, by the word of our own server (XLOCAL).
     pub known_as: Option<Address>,
+    /// The name by which it answered.
+    pub name: String,
 }
 
 impl Offered {
     /// Reads the lines after the first.
     pub fn read(reply: &Heard) -> Self {
-        let mut offered = Self::default();
+        let first = reply.lines.first().and_then(|line| line.split_ascii_whitespace().next());
+        let mut offered = Self { name: first.unwrap_or_default().to_owned(), ..Self::default() };
         for line in reply.lines.iter().skip(1) {
             let mut words = line.split_ascii_whitespace();
             let Some(keyword) = words.next() else { continue };
@@ -88,7 +91,11 @@ impl Offered {
 
     /// What decides what is sent.
     pub fn terms(&self) -> Terms {
-        Terms { recipients_max: self.recipients_max, known_as: self.known_as.clone() }
+        Terms {
+            name: self.name.clone(),
+            recipients_max: self.recipients_max,
+            known_as: self.known_as.clone(),
+        }
     }
 }
 
