@@ -100,3 +100,13 @@ fn account_texts() {
 fn dns_reply() {
     corpus("dns_reply", bodies::dns::dns_reply);
 }
+
+#[test]
+fn smtp_client() {
+    corpus("smtp_client", bodies::client::smtp_client);
+}
+
+#[test]
+fn tls_policy() {
+    corpus("tls_policy", bodies::policy::tls_policy);
+}

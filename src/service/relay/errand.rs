@@ -46,6 +46,15 @@ pub struct Errands<'a> {
     pub failure: Option<Failure>,
 }
 
+/// A fault of ours ends a session in the middle: what it had taken is tried later, not never.
+impl Drop for Errands<'_> {
+    fn drop(&mut self) {
+        if let Some(parcel) = self.current.take() {
+            self.queue.abandon(&parcel.errand);
+        }
+    }
+}
+
 impl<'a> Errands<'a> {
     /// Of a session that begins.
     pub const fn new(

@@ -5,9 +5,10 @@ use super::destination::Destination;
 use super::visits::Visits;
 use crate::base::AccountId;
 use crate::mail::Domain;
+use crate::net;
 use crate::registry::{Registry, RegistryError};
 use crate::service::signing::Signing;
-use crate::spool::{MessageId, Opened, Queued, Spool};
+use crate::spool::{MessageId, Opened, Queued, Spool, Try};
 use crate::store::Store;
 use smol::channel::{Receiver, Sender, bounded};
 use std::collections::{HashMap, HashSet};
@@ -104,6 +105,21 @@ impl Queue {
     /// Nothing of it was tried.
     pub(super) fn put_back(&self, destination: &Destination, errand: Errand) {
         self.lock().put_back(destination, errand);
+        self.wake_up();
+    }
+
+    /// A session ended without a word on an errand.
+    pub(super) fn abandon(&self, errand: &Errand) {
+        let tried = Try {
+            at: net::now(),
+            recipients: errand.places.clone(),
+            host: None,
+            result: "a fault here ended the session".to_owned(),
+        };
+        let mut agenda = self.lock();
+        agenda.note(&errand.id, &tried, &[]);
+        agenda.done(&errand.id);
+        drop(agenda);
         self.wake_up();
     }
 

@@ -89,7 +89,7 @@ impl Relay {
         more
     }
 
-    /// One visit. A fault in it ends it alone; what it had taken is tried again at the next start.
+    /// One visit. A fault in it ends it alone.
     async fn call_on(&self, destination: Destination) {
         let counted = AssertUnwindSafe(self.visit(&destination)).catch_unwind().await;
         let counted = counted.unwrap_or_else(|_| {
