@@ -4,7 +4,7 @@
 
 use pillarbox::base::Timestamp;
 use pillarbox::mail::{Address, Body};
-use pillarbox::spool::{Envelope, Hold, Opened, Queued, Recipient, Spool, SpoolError, State, Try};
+use pillarbox::spool::{Envelope, Handed, Hold, Opened, Queued, Recipient, Spool, SpoolError, State, Try};
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -86,6 +86,7 @@ fn what_is_finished_stays_with_all_that_was_done_since() {
             recipients: vec![0, 2],
             host: Some("mx.else.example".into()),
             result: "451 4.3.0 not now".into(),
+            handed: Handed::Over,
         };
         spool.note(&changed.id, &tried).unwrap();
         spool.set_hold(&changed.id, Hold::ByHand).unwrap();

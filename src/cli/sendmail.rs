@@ -150,7 +150,9 @@ fn judge(outcomes: &[(Address, Outcome)]) -> Result<(), Stop> {
 fn why(outcome: &Outcome) -> Option<(u8, String)> {
     match outcome {
         Outcome::Taken(_) => None,
-        Outcome::Refused(heard) => Some((code(heard), format!("the server said {heard}"))),
+        Outcome::Refused(heard) | Outcome::TooMany(heard) => {
+            Some((code(heard), format!("the server said {heard}")))
+        }
         Outcome::Unable(Lack::Size(most)) => {
             Some((DATA, format!("it is too big; at most {most} bytes are taken")))
         }

@@ -1,7 +1,9 @@
 //! A From field for a message that has none (RFC 5322 §3.6.2). Users of the machine control the name.
 
 use super::address::Address;
+use super::address_list::{Entry, parse_address_list};
 use super::encoded_word::encode_run;
+use super::header::Fields;
 
 /// Bytes of a name; a longer one is left out.
 const NAME_LEN_MAX: usize = 200;
@@ -30,10 +32,47 @@ pub fn from_field(name: &str, address: &Address) -> String {
     format!("From: {} <{address}>\r\n", String::from_utf8_lossy(&shown))
 }
 
+/// Do all From fields of a header name this address and no other?
+pub fn is_only_author(header: &[u8], address: &Address) -> bool {
+    let mut fields = Fields::new(header).filter(|field| field.is("from")).peekable();
+    let is_it = |entry: Entry| match entry {
+        Entry::Mailbox { mailbox, host, .. } => {
+            let named = [mailbox.as_bytes(), b"@", host.as_bytes()].concat();
+            Address::parse(&named).is_ok_and(|named| {
+                named.domain() == address.domain()
+                    && named.local().eq_ignore_ascii_case(address.local())
+            })
+        }
+        Entry::GroupStart(_) | Entry::GroupEnd => false,
+    };
+    fields.peek().is_some()
+        && fields.all(|field| {
+            let entries = parse_address_list(field.value);
+            !entries.is_empty() && entries.into_iter().all(is_it)
+        })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::from_field;
+    use super::{from_field, is_only_author};
     use crate::mail::{Address, Entry, decode_text, parse_address_list};
+
+    #[test]
+    fn whose_words_they_are() {
+        let ann = Address::parse(b"ann@home.test").unwrap();
+        let says = |header: &str| is_only_author(header.as_bytes(), &ann);
+        assert!(says("To: x@y\r\nFrom: \"Ann\" <Ann@HOME.test>\r\n"));
+        for other in [
+            "From: bob@home.test\r\n",
+            "From: ann@home.test, bob@home.test\r\n",
+            "To: ann@home.test\r\n",
+            "From: ann@home.test\r\nFrom: bob@home.test\r\n",
+            "From: ann@home.test <bob@home.test>\r\n",
+            "From:\r\n",
+        ] {
+            assert!(!says(other), "{other}");
+        }
+    }
 
     #[test]
     fn the_name_is_read_back() {

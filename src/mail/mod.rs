@@ -47,7 +47,7 @@ mod wire;
 
 pub use address::{Address, AddressError};
 pub use address_list::{Entry, parse_address_list};
-pub use author::from_field;
+pub use author::{from_field, is_only_author};
 pub use card::Card;
 pub use civil::CivilDate;
 pub use date::{Date, parse_date};

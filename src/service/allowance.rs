@@ -58,6 +58,14 @@ impl Allowance {
         self.a_day
     }
 
+    /// What was taken is given back: the message did not come.
+    pub fn give_back(&self, device: i64, recipients: usize) {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sent) = devices.get_mut(&device) {
+            sent.recipients = sent.recipients.saturating_sub(recipients as u64);
+        }
+    }
+
     /// A device sends to so many.
     pub fn take(&self, device: i64, recipients: usize, now: Timestamp) -> Allowed {
         let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);

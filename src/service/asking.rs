@@ -99,8 +99,14 @@ impl Asking {
             Ask::Next(Some(report), _) => {
                 known = match report.outcomes.into_iter().next() {
                     Some(Outcome::Taken(_)) => Known::Yes,
-                    Some(Outcome::Refused(heard)) if heard.is_refusal() => Known::No(heard),
-                    Some(Outcome::Refused(heard)) => Known::Unknown(heard.to_string()),
+                    Some(Outcome::Refused(heard) | Outcome::TooMany(heard))
+                        if heard.is_refusal() =>
+                    {
+                        Known::No(heard)
+                    }
+                    Some(Outcome::Refused(heard) | Outcome::TooMany(heard)) => {
+                        Known::Unknown(heard.to_string())
+                    }
                     Some(Outcome::Unable(lack)) => Known::Unknown(format!("it lacks {lack:?}")),
                     Some(Outcome::Lost) | None => Known::Unknown("it broke off".to_owned()),
                 };

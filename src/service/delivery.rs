@@ -17,6 +17,7 @@ use crate::maildir::Flags;
 use crate::registry::RegistryError;
 use crate::smtp::{Enhanced, Envelope, Reply, Role, Wishes};
 use crate::store::{Cause, Incoming, Placement, Store, StoreError, Target};
+use std::sync::Arc;
 
 /// A message under way.
 #[derive(Debug)]
@@ -35,9 +36,32 @@ pub struct Message {
     ends: LineEnds,
     /// Not to leave before then, and its sender's device has sent too much for the first time.
     allowed: Allowed,
+    /// What it takes of the device's allowance, until it is safe.
+    taken: Option<Taken>,
     /// Not yet written; a submitted message waits here until its header is whole.
     held: Vec<u8>,
     began: Timestamp,
+}
+
+/// A part of a device's allowance that is given back, unless it is kept.
+#[derive(Debug)]
+struct Taken {
+    allowance: Arc<Allowance>,
+    device: i64,
+    count: usize,
+}
+
+impl Taken {
+    /// The message is safe.
+    fn keep(mut self) {
+        self.count = 0;
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.allowance.give_back(self.device, self.count);
+    }
 }
 
 /// One mailbox that a message is on its way to.
@@ -108,17 +132,19 @@ impl Message {
             header: Vec::new(),
             ends: LineEnds::default(),
             allowed: Allowed::Now,
+            taken: None,
             held: Vec::new(),
             began,
         }
     }
 
     /// Holds what goes to others, if the device has sent too much.
-    pub fn hold_by(&mut self, allowance: &Allowance) {
+    pub fn hold_by(&mut self, allowance: &Arc<Allowance>) {
         let device = self.envelope.login.as_ref().and_then(|login| login.device);
         let count = self.outward.iter().map(Outward::len).sum();
         if let Some(device) = device.filter(|_| count > 0) {
             self.allowed = allowance.take(device, count, self.began);
+            self.taken = Some(Taken { allowance: allowance.clone(), device, count });
         }
     }
 
@@ -226,6 +252,9 @@ impl Message {
         self.verdict()?;
         for outward in &mut self.outward {
             outward.finish().await?;
+        }
+        if let Some(taken) = self.taken.take() {
+            taken.keep();
         }
         if let (Some(outbox), Allowed::FirstUntil(_)) = (outbox, self.allowed) {
             self.tell_too_much(outbox).await;

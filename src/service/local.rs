@@ -60,7 +60,7 @@ impl Local {
         let no_name = |_| Reply::new(554, Enhanced(5, 1, 8), "You have no name that mail can have");
         let address = address.map_err(no_name)?;
         let rights = if uid == 0 || uid == geteuid().as_raw() { Rights::All } else { Rights::Own };
-        let login = Login { account, name: address.to_string(), device: None };
+        let login = Login { account, name: address.to_string(), device: Some(-1 - i64::from(uid)) };
         Ok(Self { user, address, login, rights, rate })
     }
 

@@ -7,9 +7,9 @@ use super::replies::{failed, not_queued};
 use crate::base::Timestamp;
 use crate::mail::header::{Fields, find, unfold};
 use crate::mail::trace::delivered_to;
-use crate::mail::{Address, Domain, TlsDemand, srs};
+use crate::mail::{Address, Domain, TlsDemand, is_only_author, srs};
 use crate::registry::RegistryError;
-use crate::smtp::{Enhanced, Envelope, Reply, Wishes};
+use crate::smtp::{Enhanced, Envelope, Reply, Role, Wishes};
 
 /// Some of them, who get it from the same sender.
 #[derive(Debug)]
@@ -83,6 +83,12 @@ impl Outward {
         let is_ours = came.login.is_some();
         let mut trace = String::new();
         if let Sender::Alias(alias) = &self.sender {
+            // Sent on by us, it would pass for mail of our own people.
+            if !is_ours && outbox.signing.domain(text, None).is_some() {
+                let text =
+                    "This message says that it is from here, and it is not; it is not sent on";
+                return Err(Reply::new(550, Enhanced(5, 7, 1), text));
+            }
             if must_fail_dmarc(text) {
                 let text =
                     "This address sends mail on, and the next server would refuse it (DMARC)";
@@ -101,7 +107,7 @@ impl Outward {
                 envelope.reverse_path = Some(rewritten.map_err(|error| not_rewritten(&error))?);
             }
         }
-        let signs = if is_ours { Signs::Always } else { Signs::Never };
+        let signs = if is_ours && vouched_for(came, text) { Signs::Always } else { Signs::Never };
         let begun = || {
             let mut leaving = outbox.begin(envelope, signs)?;
             let only = self.to.first().map(|(address, _)| address);
@@ -145,6 +151,13 @@ fn not_rewritten(error: &srs::ForwardError) -> Reply {
         }
         srs::ForwardError::Fault(error) => failed(&RegistryError::Keys(error.clone())),
     }
+}
+
+/// A program of this machine is vouched for only as the one whose program it is: whoever broke into it must not write in
+/// others' names with our signature.
+fn vouched_for(came: &Envelope, header: &[u8]) -> bool {
+    came.role != Role::Local
+        || came.reverse_path.as_ref().is_some_and(|path| is_only_author(header, path))
 }
 
 /// `TLS-Required: No` (RFC 8689 §3).

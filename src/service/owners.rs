@@ -11,6 +11,8 @@ use crate::smtp::ForwardPath;
 pub enum Owner {
     /// Of people here.
     Ours(Ours),
+    /// Of whoever first sent what an alias of ours sent on: for notices only.
+    FirstSender(Ours),
     /// The domain is ours, and nobody has the address.
     Unknown,
     /// Of somebody on another server.
@@ -96,7 +98,7 @@ pub fn owner(
     }
     if let Some(first) = first_sender(registry, &address)? {
         let forwards = vec![first];
-        return Ok(Owner::Ours(Ours { forwards, ..Ours::of(address, Vec::new()) }));
+        return Ok(Owner::FirstSender(Ours { forwards, ..Ours::of(address, Vec::new()) }));
     }
     if let Some(server) = registry.lmtp_of_domain(address.domain())? {
         let known = KnownBy::Server;

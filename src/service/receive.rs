@@ -29,6 +29,8 @@ pub struct Receive {
     peer: IpAddr,
     /// The user of this machine whose program it is, on the socket for these.
     local: Option<Local>,
+    /// Has the message that comes no sender?
+    is_notice: bool,
     message: Option<Message>,
 }
 
@@ -42,7 +44,17 @@ impl Receive {
         outbox: Option<Outbox>,
         peer: IpAddr,
     ) -> Self {
-        Self { store, registry, host, logins, outbox, peer, local: None, message: None }
+        Self {
+            store,
+            registry,
+            host,
+            logins,
+            outbox,
+            peer,
+            local: None,
+            is_notice: false,
+            message: None,
+        }
     }
 
     /// The same, for a program of this user.
@@ -62,7 +74,10 @@ impl Receive {
                     Err(refused) => Answer::Refuse(refusal(refused)),
                 };
             }
-            Ask::Sender { reverse_path, login, .. } => self.sender(reverse_path, login).await,
+            Ask::Sender { reverse_path, login, .. } => {
+                self.is_notice = reverse_path.is_none();
+                self.sender(reverse_path, login).await
+            }
             Ask::Recipient { forward_path, size, login, .. } => {
                 self.recipient(forward_path, size, login.is_some()).await
             }
@@ -122,7 +137,7 @@ impl Receive {
         size: Option<u64>,
         logged_in: bool,
     ) -> Result<(), Reply> {
-        let accounts = match self.way(path, logged_in).await? {
+        let accounts = match self.way(path, logged_in, self.is_notice).await? {
             Way::Ours(ours) => {
                 self.must_be_known(&ours, logged_in).await?;
                 ours.accounts
@@ -138,7 +153,7 @@ impl Receive {
     }
 
     /// Where a recipient's mail goes.
-    async fn way(&self, path: ForwardPath, logged_in: bool) -> Result<Way, Reply> {
+    async fn way(&self, path: ForwardPath, logged_in: bool, notice: bool) -> Result<Way, Reply> {
         let (registry, host) = (self.registry.clone(), self.host.clone());
         let found = self.store.run(move || owner(&registry, &host, path)).await;
         let refused = |text| Reply::new(550, Enhanced(5, 7, 1), text);
@@ -146,7 +161,11 @@ impl Receive {
             Owner::Ours(ours) if self.outbox.is_none() && ours.accounts.is_empty() => {
                 Err(refused("Nothing leaves this machine, and this mailbox is on another"))
             }
-            Owner::Ours(ours) => Ok(Way::Ours(ours)),
+            // Else anyone could send anything through us to them.
+            Owner::FirstSender(_) if !notice => Err(refused(
+                "This address takes notices about mail that was sent on, and nothing else",
+            )),
+            Owner::FirstSender(ours) | Owner::Ours(ours) => Ok(Way::Ours(ours)),
             Owner::Unknown => {
                 Err(Reply::new(550, Enhanced(5, 1, 1), "Nobody here has this address"))
             }
@@ -182,13 +201,14 @@ impl Receive {
 
     async fn begin(&mut self, envelope: Box<Envelope>) -> Result<(), Reply> {
         let (recipients, logged_in) = (envelope.recipients.clone(), envelope.login.is_some());
+        let is_notice = envelope.reverse_path.is_none();
         if envelope.parameters.release.is_some() && self.outbox.is_none() {
             let text = "Nothing leaves this machine, so nothing is held on it";
             return Err(Reply::new(550, Enhanced(5, 3, 3), text));
         }
         let mut message = Message::new(envelope, net::now());
         for recipient in recipients {
-            match self.way(recipient.path, logged_in).await {
+            match self.way(recipient.path, logged_in, is_notice).await {
                 Ok(Way::Ours(ours)) => message.add(Ok(ours), &recipient.wishes),
                 Ok(Way::Out(address)) => message.add_outward(address, recipient.wishes),
                 Err(reply) => message.add(Err(reply), &recipient.wishes),

@@ -12,6 +12,8 @@ pub enum Route {
     Hosts(Vec<Host>),
     /// It takes no mail, and that will not change by itself.
     NoMail(NoMail),
+    /// Its hosts have IPv6 addresses only, and we use none.
+    OnlySix,
     /// Nobody knows now.
     Later(Failure),
 }
@@ -132,7 +134,9 @@ fn with_addresses(
             match known.get(&host.exchange, kind) {
                 Err(missing) => need = need.and(missing),
                 Ok(answer) => {
-                    authentic &= answer.authentic;
+                    // Whoever keeps an answer back must not make a signed way look unsigned (RFC 7672 §2.1.2).
+                    let has_failed = matches!(answer.found, Found::Failed(_));
+                    authentic &= answer.authentic || has_failed;
                     match &answer.found {
                         Found::Records(records, end) => {
                             canonical = end.clone();
@@ -155,8 +159,23 @@ fn with_addresses(
         (false, ..) => Err(need),
         (true, false, _) => Ok(Route::Hosts(found)),
         (true, true, Some(failure)) => Ok(Route::Later(failure)),
+        (true, true, None) if families == Families::Four && has_six(hosts, known)? => {
+            Ok(Route::OnlySix)
+        }
         (true, true, None) => Ok(Route::NoMail(NoMail::NoAddress)),
     }
+}
+
+fn has_six(hosts: &[Mx], known: &Answers) -> Result<bool, Need> {
+    let mut need = Need::default();
+    for host in hosts {
+        match known.get(&host.exchange, Kind::Aaaa) {
+            Err(missing) => need = need.and(missing),
+            Ok(answer) if matches!(answer.found, Found::NoData | Found::NoName) => {}
+            Ok(_) => return Ok(true),
+        }
+    }
+    if need.is_empty() { Ok(false) } else { Err(need) }
 }
 
 const fn address(record: &Record) -> Option<IpAddr> {
@@ -246,14 +265,33 @@ mod tests {
         assert_eq!(only(mx(&[(0, ".")])), Ok(Route::NoMail(NoMail::NullMx)));
         let failed = Found::Failed(Failure::Servfail);
         assert_eq!(only(failed.clone()), Ok(Route::Later(Failure::Servfail)));
-        let host = |found| {
+        let host_with = |found, six| {
             decide(vec![
                 ("else.example", Kind::Mx, mx(&[(1, "a.else.example")])),
                 ("a.else.example", Kind::A, found),
+                ("a.else.example", Kind::Aaaa, six),
             ])
         };
+        let host = |found| host_with(found, Found::NoData);
+        let six = Found::Records(vec![Record::Aaaa("2001:db8::1".parse().unwrap())], name("x"));
+        assert_eq!(host_with(Found::NoData, six), Ok(Route::OnlySix));
         assert_eq!(host(Found::NoData), Ok(Route::NoMail(NoMail::NoAddress)));
         assert_eq!(host(failed), Ok(Route::Later(Failure::Servfail)));
+    }
+
+    #[test]
+    fn an_answer_that_is_kept_back_does_not_make_a_signed_way_unsigned() {
+        let mut known = known(vec![
+            ("else.example", Kind::Mx, mx(&[(1, "a.else.example")])),
+            ("a.else.example", Kind::A, a("192.0.2.1")),
+        ]);
+        let failed = Answer { found: Found::Failed(Failure::Servfail), authentic: false };
+        known.insert(Question { name: name("a.else.example"), kind: Kind::Aaaa }, failed);
+        let (domain, ours) = (name("else.example"), name("mail.example.org"));
+        let Ok(Route::Hosts(hosts)) = route(&domain, &ours, Families::FourAndSix, &known) else {
+            panic!("no hosts")
+        };
+        assert_eq!((hosts[0].named, hosts[0].found), (Signed::Yes, Signed::Yes));
     }
 
     #[test]

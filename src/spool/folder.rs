@@ -65,7 +65,13 @@ impl Spool {
             let name = entry.file_name();
             let id = name.to_str().and_then(MessageId::parse);
             if let Some(id) = id.filter(|_| entry.file_type().is_ok_and(|kind| kind.is_file())) {
-                queued.extend(spool.load(id)?);
+                match spool.load(id.clone()) {
+                    Ok(found) => queued.extend(found),
+                    // One that cannot be read is no reason to keep the others back; it stays where it is.
+                    Err(error) => log::error!(
+                        "queue={id} cannot be read and waits for the next start: {error}"
+                    ),
+                }
             }
         }
         queued.sort_by(|a: &Queued, b| a.id.cmp(&b.id));

@@ -15,7 +15,22 @@ pub struct Try {
     pub host: Option<String>,
     /// What it said, or what was wrong.
     pub result: String,
+    /// Was anything given away, or was it kept from a server that did not prove what it must?
+    pub handed: Handed,
 }
+
+/// Was a message given to the server?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Handed {
+    /// As far as it let us.
+    #[default]
+    Over,
+    /// Nothing of it: another way may prove less, so such tries do not count towards one.
+    Withheld,
+}
+
+/// After the recipients of a try by which nothing was handed over.
+const WITHHELD: char = '!';
 
 /// Bytes of a result that are kept.
 const RESULT_LEN_MAX: usize = 1000;
@@ -28,6 +43,9 @@ impl Try {
             // Writing to a string cannot fail.
             let _ = write!(text, "{}{recipient}", if place > 0 { "," } else { "" });
         }
+        if self.handed == Handed::Withheld {
+            text.push(WITHHELD);
+        }
         let host = self.host.as_deref().unwrap_or("-");
         let _ = write!(text, " {} ", host.replace(|c: char| c.is_whitespace(), "?"));
         let shown = self.result.chars().take(RESULT_LEN_MAX);
@@ -39,9 +57,14 @@ impl Try {
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.splitn(4, ' ');
         let at = Timestamp::from_micros(words.next()?.parse().ok()?);
-        let recipients = words.next()?.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
+        let places = words.next()?;
+        let (places, handed) = match places.strip_suffix(WITHHELD) {
+            Some(places) => (places, Handed::Withheld),
+            None => (places, Handed::Over),
+        };
+        let recipients = places.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
         let host = Some(words.next()?).filter(|host| *host != "-").map(str::to_owned);
-        Some(Self { at, recipients, host, result: words.next()?.to_owned() })
+        Some(Self { at, recipients, host, result: words.next()?.to_owned(), handed })
     }
 
     /// All that can be read of a file's end.
@@ -54,7 +77,7 @@ impl Try {
 
 #[cfg(test)]
 mod tests {
-    use super::{Timestamp, Try};
+    use super::{Handed, Timestamp, Try};
 
     #[test]
     fn lines_read_back_and_a_torn_one_is_left_out() {
@@ -63,6 +86,7 @@ mod tests {
             recipients: vec![0, 12],
             host: Some("mx.else.example[192.0.2.1]".into()),
             result: "451 4.2.0 come\r\nback later".into(),
+            handed: Handed::Withheld,
         };
         let unknown =
             Try { host: None, recipients: vec![3], result: "no route".into(), ..known.clone() };

@@ -13,6 +13,6 @@ pub use draft::Draft;
 pub use envelope::{Envelope, Recipient, State};
 pub use error::SpoolError;
 pub use folder::{Opened, Spool};
-pub use history::Try;
+pub use history::{Handed, Try};
 pub use layout::Hold;
 pub use queued::{MessageId, Outgoing, Queued};

@@ -1,7 +1,7 @@
 //! A message in the queue as memory holds it: its envelope, and what was tried last. The text stays on the disk.
 
 use super::envelope::{Envelope, Recipient, State};
-use super::history::Try;
+use super::history::{Handed, Try};
 use super::layout::{Bytes, Hold, Layout};
 use crate::base::Timestamp;
 use crate::mail::Body;
@@ -49,6 +49,11 @@ impl MessageId {
         let valid =
             (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
         valid.then(|| Self(text.to_owned()))
+    }
+
+    /// After all that there are, in their order.
+    pub fn last() -> Self {
+        Self("~".to_owned())
     }
 
     /// The name.
@@ -103,7 +108,9 @@ impl Queued {
             if let Some(last) = self.last.get_mut(place) {
                 *last = Some(tried.clone());
             }
-            if let Some(tries) = self.tries.get_mut(place) {
+            if let Some(tries) = self.tries.get_mut(place)
+                && tried.handed == Handed::Over
+            {
                 *tries = tries.saturating_add(1);
             }
         }

@@ -104,7 +104,7 @@ fn unnamed_file() -> std::fs::File {
 fn told(report: &Report) -> String {
     let one = |outcome: &Outcome| match outcome {
         Outcome::Taken(_) => "taken".to_owned(),
-        Outcome::Refused(heard) => heard.code.to_string(),
+        Outcome::Refused(heard) | Outcome::TooMany(heard) => heard.code.to_string(),
         Outcome::Unable(lack) => format!("{lack:?}"),
         Outcome::Lost => "lost".to_owned(),
     };

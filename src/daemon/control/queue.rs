@@ -3,6 +3,7 @@
 use super::admin::{Admin, No};
 use super::wire::{QueuedMessage, QueuedRecipient, QueuedTry};
 use crate::base::Timestamp;
+use crate::net;
 use crate::service::{Listed, Queue};
 use crate::spool::{Hold, MessageId, Queued, SpoolError, Try};
 
@@ -61,7 +62,7 @@ impl Admin {
             }
             let mut agenda = queue.lock();
             agenda.set_hold(id, Hold::No);
-            agenda.hurry(id);
+            agenda.hurry(id, net::now());
         }
         queue.wake_up();
         log::info!("control queue={} retried", text.unwrap_or("all"));

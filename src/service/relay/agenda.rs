@@ -1,8 +1,8 @@
 //! The queue in memory: what is due when, what waits for a session with its destination, and what is being tried. Told
 //! the time; knows no disk and no network.
 
-use super::destination::Destination;
-use super::fate::next_try;
+use super::destination::{Destination, From};
+use super::fate::{LAST_WAIT, next_try};
 use crate::base::Timestamp;
 use crate::mail::{Address, TlsDemand};
 use crate::spool::{Hold, MessageId, Queued, State, Try};
@@ -39,6 +39,8 @@ pub struct Errand {
 pub struct Due {
     /// Which message.
     pub id: MessageId,
+    /// Who hears if it fails.
+    pub from: From,
     /// How it must cross.
     pub tls: TlsDemand,
     /// The recipients that are due: their places, addresses, and how often each was tried.
@@ -88,6 +90,7 @@ impl Agenda {
 
     /// Takes out what is due. Each is to be given to `make_ready`.
     pub fn due(&mut self, now: Timestamp) -> Vec<Due> {
+        self.mend_times(now);
         let mut all = Vec::new();
         while let Some((at, id)) = self.due.first().cloned()
             && at <= now
@@ -105,9 +108,27 @@ impl Agenda {
             };
             let recipients =
                 queued.open_recipients().filter(is_due).filter_map(recipient).collect();
-            all.push(Due { id, tls: queued.envelope.demands.tls, recipients });
+            let is_from_nobody = queued.envelope.reverse_path.is_none();
+            let from = if is_from_nobody { From::Nobody } else { From::Sender };
+            all.push(Due { id, from, tls: queued.envelope.demands.tls, recipients });
         }
         all
+    }
+
+    /// A clock that was ahead has left times that are far away: nothing waits longer than it ever would, unless it is held.
+    fn mend_times(&mut self, now: Timestamp) {
+        let far = (now + LAST_WAIT, MessageId::last());
+        let late: Vec<_> = self.due.range(far..).cloned().collect();
+        for (at, id) in late {
+            let Some(entry) = self.messages.get_mut(&id) else { continue };
+            if entry.queued.envelope.hold_until.is_none_or(|until| until <= now) {
+                self.due.remove(&(at, id.clone()));
+                entry.next = Some(now);
+                self.due.insert((now, id));
+                entry.queued.last.fill(None);
+                entry.queued.envelope.arrived = entry.queued.envelope.arrived.min(now);
+            }
+        }
     }
 
     /// A message that was due waits for sessions with these destinations.
@@ -219,11 +240,13 @@ impl Agenda {
         true
     }
 
-    /// Forgets when a message was tried, so that it is due now. False if there is none.
-    pub fn hurry(&mut self, id: &MessageId) -> bool {
+    /// Forgets when a message was tried, so that it is due now. One that was held begins its days now. False if there is
+    /// none.
+    pub fn hurry(&mut self, id: &MessageId, now: Timestamp) -> bool {
         let Some(entry) = self.messages.get_mut(id) else { return false };
         entry.queued.last.fill(None);
-        entry.queued.envelope.hold_until = None;
+        let until = &mut entry.queued.envelope.hold_until;
+        *until = until.map(|until| until.min(now));
         self.reschedule(id);
         true
     }
@@ -240,11 +263,11 @@ impl Agenda {
 
 #[cfg(test)]
 mod tests {
-    use super::{Agenda, Destination, Hold, TlsDemand};
+    use super::{Agenda, Destination, From, Hold, TlsDemand};
     use crate::base::Timestamp;
     use crate::mail::{Address, Domain};
     use crate::service::relay::destination::To;
-    use crate::spool::{Envelope, Queued, Recipient, Spool, State, Try};
+    use crate::spool::{Envelope, Handed, Queued, Recipient, Spool, State, Try};
     use std::collections::BTreeMap;
     use std::path::PathBuf;
     use std::time::Duration;
@@ -263,7 +286,8 @@ mod tests {
     }
 
     fn domain(text: &str) -> Destination {
-        Destination { to: To::Domain(Domain::parse(text).unwrap()), tls: TlsDemand::AsOffered }
+        let to = To::Domain(Domain::parse(text).unwrap());
+        Destination { to, from: From::Sender, tls: TlsDemand::AsOffered }
     }
 
     /// Each to its domain; when to come again.
@@ -317,18 +341,35 @@ mod tests {
         agenda.enter(queued);
         wake(&mut agenda, NOW);
         agenda.take(&there, 1).unwrap();
-        let tried = Try { at: NOW, recipients: vec![0], host: None, result: "later".into() };
+        let tried = Try {
+            at: NOW,
+            recipients: vec![0],
+            host: None,
+            result: "later".into(),
+            handed: Handed::Over,
+        };
         agenda.note(&id, &tried, &[(0, State::Delayed)]).unwrap();
         agenda.done(&id);
         let next = NOW + Duration::from_mins(5);
         assert_eq!(wake(&mut agenda, NOW), Some(next));
         assert!(agenda.set_hold(&id, Hold::ByHand));
         assert_eq!((wake(&mut agenda, next), agenda.waiting(&there)), (None, 0));
-        assert!(agenda.set_hold(&id, Hold::No) && agenda.hurry(&id));
+        assert!(agenda.set_hold(&id, Hold::No) && agenda.hurry(&id, next));
         wake(&mut agenda, NOW);
         assert_eq!(agenda.waiting(&there), 1);
         assert!(agenda.drop_message(&id) && !agenda.drop_message(&id));
         assert!(agenda.take(&there, 1).is_none());
+        std::fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_keeps_nothing_back() {
+        let (path, queued) = queued("ahead", &["a@else.example".into()]);
+        let (mut agenda, there) = (Agenda::default(), domain("else.example"));
+        let year = Duration::from_hours(365 * 24);
+        agenda.enter(queued);
+        wake(&mut agenda, NOW - year);
+        assert_eq!(agenda.waiting(&there), 1);
         std::fs::remove_dir_all(path).unwrap();
     }
 }

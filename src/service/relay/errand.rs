@@ -8,7 +8,7 @@ use super::queue::Queue;
 use super::way::{Proof, Refusal, Way};
 use crate::base::{Doubt, Quoted, TlsFacts};
 use crate::smtp::Enhanced;
-use crate::smtp::client::{Answer, Ask, Failure, Job, Outcome, Report, Terms};
+use crate::smtp::client::{Answer, Ask, Failure, Job, Lack, Outcome, Report, Terms};
 use crate::spool::SpoolError;
 use smol::future;
 use std::os::unix::fs::FileExt;
@@ -42,6 +42,7 @@ pub struct Errands<'a> {
     current: Option<Parcel>,
     /// Messages that were answered.
     pub served: usize,
+    tls_was_refused: bool,
     /// Why it came to nothing.
     pub failure: Option<Failure>,
 }
@@ -64,7 +65,17 @@ impl<'a> Errands<'a> {
         way: &'a Way,
     ) -> Self {
         let judged = Judged::Unknown;
-        Self { queue, destination, host, way, judged, current: None, served: 0, failure: None }
+        Self {
+            queue,
+            destination,
+            host,
+            way,
+            judged,
+            current: None,
+            served: 0,
+            tls_was_refused: false,
+            failure: None,
+        }
     }
 
     /// Decides what the session asks.
@@ -79,10 +90,14 @@ impl<'a> Errands<'a> {
                     self.failure = Some(Failure::Ourselves);
                     return Answer::Leave;
                 }
+                self.tls_was_refused |= terms.tls_was_refused;
                 if let Some(report) = report
                     && let Some(job) = self.reported(report).await
                 {
                     return Answer::Send(Box::new(job));
+                }
+                if self.failure.is_some() {
+                    return Answer::Leave;
                 }
                 self.next(terms.recipients_max.unwrap_or(usize::MAX)).await
             }
@@ -119,16 +134,27 @@ impl<'a> Errands<'a> {
     /// What became of the current message is settled; or it is to be sent once more, for it has been made fit.
     async fn reported(&mut self, mut report: Report) -> Option<Job> {
         let mut parcel = self.current.take()?;
-        if parcel.make_fit(self.queue, &report).await
-            && let Ok(job) = parcel.job(self.queue).await
-        {
-            self.current = Some(parcel);
-            return Some(job);
+        if report.outcomes.first() == Some(&Outcome::Unable(Lack::RequireTls)) {
+            // Another host may promise it (RFC 8689 §4.2.1).
+            self.failure = Some(Failure::NoRequireTls);
+            self.queue.put_back(self.destination, parcel.errand);
+            return None;
+        }
+        if parcel.make_fit(self.queue, &report).await {
+            match parcel.job(self.queue).await {
+                Ok(job) => {
+                    self.current = Some(parcel);
+                    return Some(job);
+                }
+                Err(error) => {
+                    parcel.keep_all(&Finding::later(Enhanced(4, 3, 0), error.to_string()));
+                }
+            }
         }
         self.served += 1;
         self.put_off(&mut parcel, &mut report);
         let mut findings = parcel.findings(report, None, self.destination.tls);
-        if self.way.refusal == Refusal::ForLater {
+        if self.way.refusal == Refusal::ForLater || self.tls_was_refused {
             findings.iter_mut().for_each(Finding::soften);
         }
         self.queue.settle(parcel.errand, parcel.queued, findings, Some(self.host)).await;

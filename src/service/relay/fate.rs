@@ -8,9 +8,9 @@ use crate::smtp::{Enhanced, NoMail};
 use crate::spool::{Envelope, Recipient, State};
 use std::time::Duration;
 
-/// The first wait; each is about as long as all before it together, up to the last.
+/// The first wait, and the last: each is about as long as all before it together, up to the last.
 const FIRST_WAIT: Duration = Duration::from_mins(5);
-const LAST_WAIT: Duration = Duration::from_hours(4);
+pub const LAST_WAIT: Duration = Duration::from_hours(4);
 /// After so long the sender is told that it takes longer.
 const NOTICE_AFTER: Duration = Duration::from_hours(4);
 /// After so long it is given up.
@@ -40,6 +40,9 @@ pub enum Kind {
     InMailbox,
     /// For later.
     Later,
+    /// For later: nothing was given to a server that did not prove what it must. Another way may prove less, so this is
+    /// no reason to take one.
+    Withheld,
     /// For ever.
     Never,
 }
@@ -70,8 +73,10 @@ impl Finding {
                 let kind = if passes_wishes_on { Kind::HandedOn } else { Kind::HandedOnSilently };
                 Self::heard(kind, &heard)
             }
-            Outcome::Refused(heard) if heard.is_refusal() => Self::heard(Kind::Never, &heard),
-            Outcome::Refused(heard) => Self::heard(Kind::Later, &heard),
+            Outcome::Refused(heard) | Outcome::TooMany(heard) if heard.is_refusal() => {
+                Self::heard(Kind::Never, &heard)
+            }
+            Outcome::Refused(heard) | Outcome::TooMany(heard) => Self::heard(Kind::Later, &heard),
             Outcome::Unable(lack) => Self::lack(lack),
             Outcome::Lost => match failure {
                 Some(failure) => Self::failure(failure, demand),
@@ -81,22 +86,28 @@ impl Finding {
     }
 
     fn heard(kind: Kind, heard: &Heard) -> Self {
-        Self { kind, status: heard.status(), said: heard.to_string(), voice: Voice::Server }
+        Self { kind, status: heard.status(), said: cut(heard.to_string()), voice: Voice::Server }
     }
 
     /// For later.
     pub fn later(status: Enhanced, said: impl Into<String>) -> Self {
-        Self { kind: Kind::Later, status, said: said.into(), voice: Voice::Us }
+        Self { kind: Kind::Later, status, said: cut(said.into()), voice: Voice::Us }
+    }
+
+    /// For later, and nothing was given away.
+    pub fn withheld(status: Enhanced, said: impl Into<String>) -> Self {
+        Self { kind: Kind::Withheld, ..Self::later(status, said) }
     }
 
     /// For ever.
     pub fn never(status: Enhanced, said: impl Into<String>) -> Self {
-        Self { kind: Kind::Never, status, said: said.into(), voice: Voice::Us }
+        Self { kind: Kind::Never, status, said: cut(said.into()), voice: Voice::Us }
     }
 
-    /// For later, where a refusal was about policy (RFC 3463 §3.8): it may be about TLS, which may work then.
+    /// For later, unless the refusal was about the address or the mailbox (RFC 3463 §3.2, §3.3): it may be about TLS,
+    /// which may work then.
     pub fn soften(&mut self) {
-        if self.kind == Kind::Never && self.status.1 == 7 {
+        if self.kind == Kind::Never && !matches!(self.status.1, 1 | 2) {
             self.kind = Kind::Later;
             self.status.0 = 4;
         }
@@ -132,6 +143,7 @@ impl Finding {
         let (status, said) = match failure {
             Failure::Greeting(heard) => (Enhanced(4, 3, 2), format!("it greeted with: {heard}")),
             Failure::Hello(heard) => (Enhanced(4, 3, 2), format!("it answered EHLO with: {heard}")),
+            Failure::NoRequireTls => return Self::lack(Lack::RequireTls),
             Failure::Ourselves => {
                 let said = "the server that is to take it is this one, by its own name: DNS leads the mail in a circle";
                 return Self::never(Enhanced(5, 4, 6), said);
@@ -165,7 +177,7 @@ impl Finding {
     pub fn unsafe_way(demand: TlsDemand, said: impl Into<String>) -> Self {
         match demand {
             TlsDemand::Required => Self::never(Enhanced(5, 7, 10), said),
-            TlsDemand::AsOffered | TlsDemand::Waived => Self::later(Enhanced(4, 7, 5), said),
+            TlsDemand::AsOffered | TlsDemand::Waived => Self::withheld(Enhanced(4, 7, 5), said),
         }
     }
 
@@ -204,7 +216,7 @@ impl Finding {
             Kind::HandedOn | Kind::HandedOnSilently | Kind::InMailbox => {
                 Verdict::Over(State::Delivered)
             }
-            Kind::Later if age < GIVE_UP_AFTER => {
+            Kind::Later | Kind::Withheld if age < GIVE_UP_AFTER => {
                 let waits = recipient.state == State::Waiting && recipient.notify.on_delay();
                 if age >= NOTICE_AFTER && waits && !silent {
                     Verdict::TellDelay
@@ -212,11 +224,23 @@ impl Finding {
                     Verdict::Stay
                 }
             }
-            Kind::Later | Kind::Never if recipient.notify.on_failure() && !silent => {
+            Kind::Later | Kind::Withheld | Kind::Never
+                if recipient.notify.on_failure() && !silent =>
+            {
                 Verdict::Tell(State::Failed)
             }
-            Kind::Later | Kind::Never => Verdict::Over(State::Failed),
+            Kind::Later | Kind::Withheld | Kind::Never => Verdict::Over(State::Failed),
         }
+    }
+}
+
+/// Characters of a result that are kept: a server may say very much.
+const SAID_LEN_MAX: usize = 800;
+
+fn cut(said: String) -> String {
+    match said.char_indices().nth(SAID_LEN_MAX) {
+        Some((end, _)) => said.get(..end).unwrap_or_default().to_owned() + " …",
+        None => said,
     }
 }
 

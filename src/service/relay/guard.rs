@@ -113,18 +113,24 @@ fn wanted(known: &Known<'_>, address: IpAddr) -> Result<Wanted, Box<Kept>> {
             let server_name = base.clone();
             return Ok(Wanted { tls: TlsUse::Must, proof, applied, tested, server_name });
         }
-        Dane::Unproven => return Ok(nothing(TlsUse::Must, tlsa(&[]))),
+        // None of them can be checked, so the policy is asked as well.
+        Dane::Unproven => {}
         Dane::Unknown(failure) if !waived => {
             let said = format!(
                 "DNS does not say which certificates {} has ({failure:?}), so nothing is given to it",
                 host.name
             );
-            let finding = Finding::later(Enhanced(4, 7, 5), said);
+            let finding = Finding::withheld(Enhanced(4, 7, 5), said);
             return kept(finding, tlsa(&[]), TlsFailure::DnssecInvalid, "TLSA records");
         }
         Dane::Unknown(_) | Dane::Absent => {}
     }
+    let unproven = known.dane == Dane::Unproven;
+    let least = if unproven { TlsUse::Must } else { TlsUse::IfOffered };
     let Some(sts) = known.sts.filter(|sts| sts.policy.mode != Mode::None) else {
+        if unproven {
+            return Ok(nothing(least, tlsa(&[])));
+        }
         let (kind, lines, hosts) = (PolicyKind::NoPolicyFound, Vec::new(), Vec::new());
         return Ok(nothing(TlsUse::IfOffered, Applied { kind, lines, hosts }));
     };
@@ -139,7 +145,7 @@ fn wanted(known: &Known<'_>, address: IpAddr) -> Result<Wanted, Box<Kept>> {
         return kept(finding, applied, TlsFailure::ValidationFailure, "mx-mismatch");
     }
     Ok(Wanted {
-        tls: if enforced { TlsUse::Must } else { TlsUse::IfOffered },
+        tls: if enforced { TlsUse::Must } else { least },
         proof: if enforced { Proof::Name } else { Proof::Nothing },
         applied,
         tested: Proof::Name,
@@ -206,7 +212,7 @@ mod tests {
             }
             Err(kept) => {
                 let failure = kept.happened.and_then(|happened| happened.outcome.err());
-                let later = kept.finding.kind == Kind::Later;
+                let later = kept.finding.kind == Kind::Withheld;
                 format!("{} {:?}", if later { "later" } else { "never" }, failure.map(|one| one.0))
             }
         };
@@ -223,7 +229,10 @@ mod tests {
             (offered, &Dane::Absent, "testing", no, "may nothing"),
             (offered, &Dane::Absent, "enforce", no, "must name"),
             (offered, &Dane::Absent, "other", no, &format!("later {mismatch}")),
-            (offered, &Dane::Unproven, "enforce", yes, "must nothing"),
+            (offered, &Dane::Unproven, "", yes, "must nothing"),
+            (offered, &Dane::Unproven, "testing", yes, "must nothing"),
+            (offered, &Dane::Unproven, "enforce", yes, "must name"),
+            (offered, &Dane::Unproven, "other", yes, &format!("later {mismatch}")),
             (offered, &pinned(), "other", yes, "must dane"),
             (offered, &unknown, "enforce", yes, &format!("later {invalid}")),
             (waived, &pinned(), "enforce", yes, "may nothing"),

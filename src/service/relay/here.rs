@@ -75,8 +75,17 @@ impl Queue {
         let path = ForwardPath::Mailbox(address.clone());
         match self.store.run(move || owner(&registry, &host, path)).await {
             Some(Ok(Owner::Ours(ours))) if !ours.accounts.is_empty() => Ok(ours.accounts),
-            Some(Ok(_)) => {
+            Some(Ok(Owner::Unknown)) => {
                 Err(Finding::never(Enhanced(5, 1, 1), "nobody here has this address any more"))
+            }
+            Some(Ok(Owner::Ours(_) | Owner::FirstSender(_))) => {
+                let said =
+                    "this address has become an alias for one on another server; send it once more";
+                Err(Finding::never(Enhanced(5, 1, 6), said))
+            }
+            // It was not known where it goes; the next time it is.
+            Some(Ok(Owner::Elsewhere(_))) => {
+                Err(Finding::later(Enhanced(4, 3, 0), "we had a fault"))
             }
             Some(Err(error)) => Err(Finding::later(Enhanced(4, 3, 0), error.to_string())),
             None => Err(Finding::later(Enhanced(4, 3, 2), "we were stopped")),

@@ -28,6 +28,12 @@ pub async fn of_domain(
             Ok(hosts)
         }
         Route::NoMail(why) => Err(Finding::no_mail(why, domain.as_str())),
+        Route::OnlySix => Err(Finding::later(
+            Enhanced(4, 4, 4),
+            format!(
+                "the hosts that take mail for {domain} have IPv6 addresses only, and this box has none with a name (PTR)"
+            ),
+        )),
         Route::Later(failure) => Err(Finding::later(
             Enhanced(4, 4, 3),
             format!("DNS does not say who takes mail for {domain} ({failure:?})"),
@@ -45,6 +51,7 @@ pub async fn of_smarthost(
     let why = match resolver.decide(|known| host(&of, families, known)).await {
         Route::Hosts(hosts) => return Ok(hosts),
         Route::NoMail(NoMail::NoAddress) => "it has no address".to_owned(),
+        Route::OnlySix => "it has IPv6 addresses only".to_owned(),
         Route::NoMail(why) => format!("{why:?}"),
         Route::Later(failure) => format!("{failure:?}"),
     };

@@ -74,7 +74,9 @@ impl Queue {
         let owner = self.store.run(move || owner(&registry, &host, path)).await;
         let owner = owner.ok_or(NoticeError::Stopping)?;
         match owner.map_err(|error| NoticeError::Ours(error.to_string()))? {
-            Owner::Ours(ours) => self.put_notice(ours, text, notice).await,
+            Owner::Ours(ours) | Owner::FirstSender(ours) => {
+                self.put_notice(ours, text, notice).await
+            }
             Owner::Elsewhere(address) => self.send_notice(address, text, &notice).await,
             Owner::Unknown => {
                 log::warn!("to={to} a notice has no recipient here");

@@ -15,13 +15,17 @@ pub struct Own {
 
 /// So long it holds: addresses of home lines change.
 const HOLDS: Duration = Duration::from_hours(1);
+/// Without IPv6, or when DNS did not answer, it is looked for again.
+const LOOK_AGAIN: Duration = Duration::from_mins(10);
 /// Any address out there: nothing is sent to it.
 const ANYWHERE: (Ipv6Addr, u16) = (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 25);
 
 impl Own {
     /// If it still holds.
     pub fn known(self, now: Timestamp) -> Option<Families> {
-        self.found.filter(|(at, _)| now.since(*at) < HOLDS).map(|(_, families)| families)
+        let holds = |families| if families == Families::Four { LOOK_AGAIN } else { HOLDS };
+        let found = self.found.filter(|(at, families)| now.since(*at) < holds(*families));
+        found.map(|(_, families)| families)
     }
 
     /// What was found.

@@ -85,11 +85,14 @@ impl Parcel {
                         self.demands.body = Body::SevenBit;
                         true
                     }
-                    Err(why) => {
+                    Err(NotMade::Message(why)) => {
                         let Finding { said, .. } = Finding::lack(*lack);
                         let said = format!("{said}, and the message cannot be made so: {why}");
-                        let finding = Finding::never(Enhanced(5, 6, 3), said);
-                        self.unfit = vec![Some(finding); self.unfit.len()];
+                        self.keep_all(&Finding::never(Enhanced(5, 6, 3), said));
+                        false
+                    }
+                    Err(NotMade::Ours(why)) => {
+                        self.keep_all(&Finding::later(Enhanced(4, 3, 0), why));
                         false
                     }
                 }
@@ -98,16 +101,32 @@ impl Parcel {
         }
     }
 
+    /// Nobody is reached by this server, for this reason.
+    pub fn keep_all(&mut self, finding: &Finding) {
+        self.unfit = vec![Some(finding.clone()); self.unfit.len()];
+    }
+
     async fn do_without_smtputf8(&mut self, queue: &Queue) -> bool {
         let is_ascii = |address: &Address| address.to_string().is_ascii();
         let envelope = &self.queued.envelope;
         if !envelope.reverse_path.as_ref().is_none_or(is_ascii) {
             return false;
         }
-        let Ok(outgoing) = self.outgoing(queue).await else { return false };
+        let outgoing = match self.outgoing(queue).await {
+            Ok(outgoing) => outgoing,
+            Err(error) => {
+                self.keep_all(&Finding::later(Enhanced(4, 3, 0), error.to_string()));
+                return false;
+            }
+        };
         let needs_it = move || read(&outgoing).map(|text| has_utf8_header(&text));
-        if !matches!(smol::unblock(needs_it).await, Ok(false)) {
-            return false;
+        match smol::unblock(needs_it).await {
+            Ok(false) => {}
+            Ok(true) => return false,
+            Err(error) => {
+                self.keep_all(&Finding::later(Enhanced(4, 3, 0), error.to_string()));
+                return false;
+            }
         }
         for (place, unfit) in self.errand.places.iter().zip(&mut self.unfit) {
             let recipient = envelope.recipients.get(*place);
@@ -120,15 +139,15 @@ impl Parcel {
     }
 
     /// The text in 7-bit lines. One at a time: it stands in memory.
-    async fn seven_bit(&self, queue: &Queue) -> Result<JobText, String> {
-        let outgoing = self.outgoing(queue).await.map_err(|error| error.to_string())?;
+    async fn seven_bit(&self, queue: &Queue) -> Result<JobText, NotMade> {
+        let outgoing = self.outgoing(queue).await.map_err(|error| ours(&error))?;
         let sender = self.queued.envelope.reverse_path.as_ref();
         let sender = sender.map(|address| address.domain().clone());
         let (spool, signing) = (queue.spool().clone(), queue.signing.clone());
         let _turn = queue.converting.lock().await;
         let convert = move || {
-            let text = read(&outgoing).map_err(|error| error.to_string())?;
-            let text = to_seven_bit(&text).map_err(|why| why.to_string())?;
+            let text = read(&outgoing).map_err(|error| ours(&error))?;
+            let text = to_seven_bit(&text).map_err(|why| NotMade::Message(why.to_string()))?;
             let mut fields = Vec::new();
             // What was signed is no longer what was signed.
             if !outgoing.fields.is_empty() {
@@ -138,10 +157,10 @@ impl Parcel {
                 body.push(rest.strip_prefix(b"\r\n").unwrap_or(rest));
                 if let Some(domain) = signing.domain(header, sender.as_ref()) {
                     let signed = signing.fields(&domain, header, &body.finish(), net::now());
-                    fields = signed.map_err(|error| error.to_string())?.into_bytes();
+                    fields = signed.map_err(|error| ours(&error))?.into_bytes();
                 }
             }
-            scratch(&spool, fields, &text).map_err(|error| error.to_string())
+            scratch(&spool, fields, &text).map_err(|error| ours(&error))
         };
         smol::unblock(convert).await
     }
@@ -158,7 +177,7 @@ impl Parcel {
         for (&place, why) in self.errand.places.iter().zip(&self.unfit) {
             let outcome = if why.is_none() { outcomes.next() } else { None };
             match outcome {
-                Some(Outcome::Refused(heard)) if heard.is_too_many() => rest.push(place),
+                Some(Outcome::TooMany(_)) => rest.push(place),
                 outcome => {
                     report.outcomes.extend(outcome);
                     places.push(place);
@@ -189,6 +208,18 @@ impl Parcel {
         };
         self.unfit.iter().map(found).collect()
     }
+}
+
+/// Why a message was not made fit.
+enum NotMade {
+    /// It cannot be, in words.
+    Message(String),
+    /// We could not: for later.
+    Ours(String),
+}
+
+fn ours(error: &impl ToString) -> NotMade {
+    NotMade::Ours(error.to_string())
 }
 
 fn read(outgoing: &Outgoing) -> std::io::Result<Vec<u8>> {

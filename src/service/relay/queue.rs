@@ -8,7 +8,7 @@ use crate::mail::Domain;
 use crate::net;
 use crate::registry::{Registry, RegistryError};
 use crate::service::signing::Signing;
-use crate::spool::{MessageId, Opened, Queued, Spool, Try};
+use crate::spool::{Handed, MessageId, Opened, Queued, Spool, Try};
 use crate::store::Store;
 use smol::channel::{Receiver, Sender, bounded};
 use std::collections::{HashMap, HashSet};
@@ -115,6 +115,7 @@ impl Queue {
             recipients: errand.places.clone(),
             host: None,
             result: "a fault here ended the session".to_owned(),
+            handed: Handed::Over,
         };
         let mut agenda = self.lock();
         agenda.note(&errand.id, &tried, &[]);

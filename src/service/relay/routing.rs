@@ -48,7 +48,7 @@ impl Queue {
                 To::Domain(_) => due.tls,
                 To::Smarthost | To::Behind(_) | To::Here => TlsDemand::AsOffered,
             };
-            groups.entry(Destination { to, tls }).or_default().push(*place);
+            groups.entry(Destination { to, from: due.from, tls }).or_default().push(*place);
         }
         groups
     }
@@ -58,6 +58,7 @@ impl Queue {
         let path = ForwardPath::Mailbox(address.clone());
         Ok(match owner(&self.registry, &self.host, path)? {
             Owner::Elsewhere(_) => None,
+            Owner::FirstSender(_) => Some(To::Here),
             Owner::Ours(ours) => match ours.behind.as_slice() {
                 [behind] if ours.accounts.is_empty() => Some(To::Behind(behind.server.clone())),
                 _ => Some(To::Here),

@@ -8,7 +8,7 @@ use super::queue::Queue;
 use crate::base::Quoted;
 use crate::mail::{Action, Original, Ret};
 use crate::net;
-use crate::spool::{MessageId, Queued, SpoolError, State, Try};
+use crate::spool::{Handed, MessageId, Queued, SpoolError, State, Try};
 
 impl Queue {
     /// An errand has come to an end: what was found of each recipient is acted on and written down.
@@ -38,6 +38,10 @@ impl Queue {
                     recipients: vec![place],
                     host: host.map(str::to_owned),
                     result: finding.said.clone(),
+                    handed: match finding.kind {
+                        Kind::Withheld => Handed::Withheld,
+                        _ => Handed::Over,
+                    },
                 }),
             }
             match finding.verdict(&queued.envelope, recipient, at) {
@@ -60,9 +64,13 @@ impl Queue {
                 let places = of.iter().map(|(place, _)| (*place, after(action)));
                 match self.tell_of(&queued, action, &of, host).await {
                     Ok(()) => states.extend(places),
-                    // It is tried again with the message itself: nobody is left without a word.
                     Err(error) => {
                         log::error!("queue={} the sender is not told: {error}", queued.id);
+                        // Of a failure the sender must hear, so it is tried again with the message itself. A message that
+                        // has arrived must not arrive again.
+                        if matches!(action, Action::Delivered | Action::Relayed) {
+                            states.extend(places);
+                        }
                     }
                 }
             }

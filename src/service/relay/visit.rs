@@ -1,7 +1,7 @@
 //! Visits to destinations: when there is something for one, its hosts are looked up and tried in order, and a session takes
 //! what waits for it. So many at once, and so many to one destination.
 
-use super::destination::{Destination, To};
+use super::destination::{Destination, From, To};
 use super::fate::{Finding, Kind};
 use super::port_25::Reached;
 use super::session::Ended;
@@ -19,6 +19,11 @@ use std::time::Duration;
 /// Sessions at once, in all and to one destination.
 const VISITS_MAX: usize = 50;
 const VISITS_EACH_MAX: usize = 10;
+/// Of the first, those for what nobody waits for.
+const VISITS_NOBODY_MAX: usize = 10;
+/// Servers of a destination that are tried in one visit, and how long a visit lasts that brings nothing.
+const HOSTS_EACH_MAX: usize = 8;
+const VAIN_WAIT: Duration = Duration::from_mins(15);
 /// Without anything due, the queue is looked at now and then all the same: clocks are set.
 const LOOK_AGAIN: Duration = Duration::from_mins(10);
 
@@ -71,20 +76,41 @@ impl Relay {
         }
     }
 
-    /// Calls sessions that rest, and says how many more should begin.
+    /// Calls sessions that rest, and says how many more should begin. Mailboxes here and servers of ours do not wait for
+    /// those of others; and what nobody waits for leaves room for what somebody does.
     fn admit(&self, destination: &Destination, waiting: usize) -> usize {
         let mut visits = self.queue.visits();
-        let all: usize = visits.values().map(|visits| visits.count).sum();
-        let here = visits.entry(destination.clone()).or_default();
-        let left = waiting - here.call(waiting);
+        let here = visits.get_mut(destination);
+        let (count, called, room) = match here {
+            Some(here) => (here.count, here.call(waiting), here.room(VISITS_EACH_MAX)),
+            None => (0, 0, VISITS_EACH_MAX),
+        };
+        let left = waiting - called;
         // One session takes several; a second comes when there is more than it should keep waiting.
         let most = if destination.to == To::Here { 1 } else { VISITS_EACH_MAX };
-        let wanted = left.div_ceil(4).min(most).saturating_sub(here.count).min(here.room(most));
-        let more = wanted.min(VISITS_MAX.saturating_sub(all));
-        here.count += more;
+        let wanted = left.div_ceil(4).min(most).saturating_sub(count).min(room);
+        if wanted == 0 {
+            return 0;
+        }
+        let crowd = |from: Option<From>| {
+            let others = visits.iter().filter(|(other, _)| matches!(other.to, To::Domain(_)));
+            let others = others.filter(|(other, _)| from.is_none_or(|from| other.from == from));
+            others.map(|(_, visits)| visits.count).sum::<usize>()
+        };
+        let more = match (&destination.to, destination.from) {
+            (To::Here | To::Behind(_) | To::Smarthost, _) => wanted,
+            (To::Domain(_), From::Sender) => wanted.min(VISITS_MAX.saturating_sub(crowd(None))),
+            (To::Domain(_), From::Nobody) => {
+                let all = VISITS_MAX.saturating_sub(crowd(None));
+                wanted.min(all).min(VISITS_NOBODY_MAX.saturating_sub(crowd(Some(From::Nobody))))
+            }
+        };
         if more < wanted {
             // Those that rest elsewhere make room.
             visits.values_mut().for_each(|visits| visits.resting.clear());
+        }
+        if more > 0 {
+            visits.entry(destination.clone()).or_default().count += more;
         }
         more
     }
@@ -140,9 +166,13 @@ impl Relay {
             Err(finding) => return Tried::InVain(finding, None),
         };
         let (mut last, mut reached) = (None, false);
-        for (label, way) in plan {
+        let until = net::now() + VAIN_WAIT;
+        for (label, way) in plan.into_iter().take(HOSTS_EACH_MAX) {
             if self.queue.lock().waiting(destination) == 0 {
                 return Tried::Served;
+            }
+            if last.is_some() && net::now() > until {
+                break;
             }
             let (finding, was_reached) = match way {
                 Err(finding) => (finding, true),
@@ -161,9 +191,9 @@ impl Relay {
             };
             reached |= was_reached;
             // What may still change goes before what will not.
-            let milder = finding.kind == Kind::Later;
+            let milder = finding.kind != Kind::Never;
             if milder
-                || last.as_ref().is_none_or(|(last, _): &(Finding, _)| last.kind != Kind::Later)
+                || last.as_ref().is_none_or(|(last, _): &(Finding, _)| last.kind == Kind::Never)
             {
                 last = Some((finding, Some(label)));
             }

@@ -26,6 +26,8 @@ pub enum Ask {
 pub struct Terms {
     /// The name by which it answered EHLO; empty after HELO.
     pub name: String,
+    /// It offered STARTTLS and refused it: without TLS it may refuse what it would take.
+    pub tls_was_refused: bool,
     /// How many recipients of a message it takes at most, if it says (RFC 9422).
     pub recipients_max: Option<usize>,
     /// Who we are there, if it is our own server and the connection is local.
@@ -56,6 +58,8 @@ pub enum Failure {
     Hello(Heard),
     /// It has no TLS, and there must be.
     NoTls,
+    /// It does not promise TLS on the rest of the way, which every message demands (RFC 8689).
+    NoRequireTls,
     /// It calls itself by our name: we have reached ourselves.
     Ourselves,
     /// It offers STARTTLS and refused it, and there must be TLS.

@@ -90,9 +90,10 @@ impl Offered {
     }
 
     /// What decides what is sent.
-    pub fn terms(&self) -> Terms {
+    pub fn terms(&self, tls_was_refused: bool) -> Terms {
         Terms {
             name: self.name.clone(),
+            tls_was_refused,
             recipients_max: self.recipients_max,
             known_as: self.known_as.clone(),
         }

@@ -71,6 +71,8 @@ pub enum Outcome {
     Taken(Heard),
     /// The server said no: for ever by 5yz, else for now.
     Refused(Heard),
+    /// The server takes no more recipients in this transaction (RFC 5321 §4.5.3.1.10).
+    TooMany(Heard),
     /// The server cannot take it as it is.
     Unable(Lack),
     /// The session ended before it was answered: for later. If it ended after the last dot, it may have arrived.

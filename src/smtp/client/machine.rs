@@ -40,6 +40,8 @@ pub struct Client {
     /// A transaction may be open that the next MAIL would be refused for.
     pub(super) stale: bool,
     pub(super) deadline: Option<Timestamp>,
+    /// STARTTLS was offered and refused.
+    pub(super) tls_was_refused: bool,
 }
 
 /// What is due.
@@ -127,6 +129,7 @@ impl Client {
             exchange: None,
             stale: false,
             deadline: None,
+            tls_was_refused: false,
         }
     }
 
@@ -205,7 +208,10 @@ impl Client {
                 self.state = State::Handshake;
             }
             Due::StartTls if self.setup.tls == TlsUse::Must => self.fail(Failure::StartTls(heard)),
-            Due::StartTls => self.enter(),
+            Due::StartTls => {
+                self.tls_was_refused = true;
+                self.enter();
+            }
             Due::Login => self.heard_login(heard),
             Due::Reset => {}
             Due::Mail => self.heard_mail(heard),
@@ -289,7 +295,7 @@ impl Client {
             State::Idle => {
                 self.state = State::AskedNext;
                 let report = self.report();
-                Some(Step::Ask(Ask::Next(report, self.offered.terms())))
+                Some(Step::Ask(Ask::Next(report, self.offered.terms(self.tls_was_refused))))
             }
             State::Chunk(range) if self.out.is_empty() => {
                 self.sent_text();

@@ -126,7 +126,10 @@ impl Client {
             } else if heard.is_yes() {
                 work.taken.push(place);
             } else {
-                work.settle(place, Outcome::Refused(heard));
+                let is_too_many = heard.is_too_many();
+                let outcome =
+                    if is_too_many { Outcome::TooMany(heard) } else { Outcome::Refused(heard) };
+                work.settle(place, outcome);
             }
         }
         let last = place + 1 == work.job.recipients.len();
