@@ -121,7 +121,9 @@ impl Receive {
         let Some(login) = login else { return Ok(()) };
         let refused =
             || Reply::new(550, Enhanced(5, 7, 1), "You have no such address to send from");
-        let (account, path) = login.account.zip(path).ok_or_else(refused)?;
+        let account = login.account.ok_or_else(refused)?;
+        // Receipts and automatic answers have no sender (RFC 8098 §3, RFC 3834 §3.3).
+        let Some(path) = path else { return Ok(()) };
         let registry = self.registry.clone();
         let may = self.store.run(move || registry.may_send(account, &path)).await;
         if may.ok_or_else(stopped)?.map_err(|error| failed(&error))? {

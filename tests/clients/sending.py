@@ -124,6 +124,28 @@ def circle(home, folder):
           and "in a circle" in notices(home)[-1].get_payload(0).get_content(), said(home))
 
 
+def talkative(home, folder):
+    """Who answers with very much is kept short."""
+    long = "".join(f"451-4.3.0 {'x' * 1000}\r\n" for _ in range(150)) + "451 4.3.0 enough"
+    server = Server("127.0.0.2", script={"RCPT": long})
+    home.send([f"u{number}@plain.test" for number in range(30)], TEXT.format("talkative"))
+    check("an answer of 150 KB is remembered as a few words", within(10, lambda: said(home) and all(0 < len(words) < 1000 for words in said(home))), [len(words) for words in said(home)][:3])
+    empty(home)
+    server.script["RCPT"] = long.replace("451", "550")
+    count = len(notices(home))
+    home.send(["joe@plain.test"], TEXT.format("talkative"))
+    check("... and a notice is short", within(10, lambda: len(notices(home)) > count) and len(notices(home)[-1].as_bytes()) < 20_000)
+    server.stop()
+
+
+def receipts(home, folder):
+    server = Server("127.0.0.2")
+    with home.session() as session:
+        session.sendmail("", ["joe@plain.test"], TEXT.format("a receipt"))
+    check("a receipt of a mail program has no sender, and leaves", taken(server) and server.taken[0][0].startswith("MAIL FROM:<>"), said(home))
+    server.stop()
+
+
 def later(home, folder):
     for name, script, words in (
         ("451 at RCPT", {"RCPT": "451 4.7.1 greylisted"}, "greylisted"),
@@ -396,8 +418,8 @@ def at_home(home, folder):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         dns = Dns(folder, RECORDS)
-        home = Home(folder, "home.test", "127.0.0.1", dns)
-        for part in (by_mx, elsewhere, refused, circle, later, slow, turned_away, too_many, offers, tls, restart, wishes, at_home):
+        home = Home(folder, "home.test", "127.0.0.1", dns, "[limits]\nrecipients_a_day = 100000\n")
+        for part in (by_mx, elsewhere, refused, circle, talkative, receipts, later, slow, turned_away, too_many, offers, tls, restart, wishes, at_home):
             print(f"== {part.__name__}", flush=True)
             part(home, folder)
             empty(home)

@@ -206,6 +206,9 @@ def away(machine):
     check("mail leaves as well, signed", done.returncode == 0 and eventually(lambda: server.taken)
           and server.taken[0][0].startswith("MAIL FROM:<nobody@home.test>") and b"DKIM-Signature" in server.taken[0][2]
           and b"Received: from nobody\r\n\tby mail.home.test with local" in server.taken[0][2], (done, server.lines))
+    server.taken.clear()
+    done = machine.send("-i", "joe@else.test", text=b"From: Ann <ann@home.test>\nSubject: x\n\nnot ann's\n", user="nobody")
+    check("in another's name it leaves without our signature", done.returncode == 0 and eventually(lambda: server.taken) and b"DKIM-Signature" not in server.taken[0][2], (done, server.lines))
     server.stop()
     check("it stops in order", machine.home.stop() == 0)
     done = machine.send("-t")

@@ -127,6 +127,19 @@ def forwards(home):
     from_third([address.lower()], "a notice", "")
     check("a notice to that address goes back to the first sender", within(10, lambda: len(server.taken) == 1) and server.taken[0][0].startswith("MAIL FROM:<>") and server.taken[0][1] == ["RCPT TO:<x@third.test>"], (server.taken, said(home)))
     server.taken.clear()
+    for name, sender in (("from anybody", "x@third.test"), ("from us", "ann@home.test")):
+        try:
+            from_third([address], "no notice", sender)
+            code = 250
+        except smtplib.SMTPRecipientsRefused as error:
+            code = next(iter(error.recipients.values()))[0]
+        check(f"... but nothing else does, {name}", code == 550, code)
+    try:
+        from_third(["club@home.test"], "as if it were ann's", more="From: Ann <ann@home.test>\r\n")
+        code = 250
+    except smtplib.SMTPDataError as error:
+        code = error.smtp_code
+    check("what says that it is ours and is not, is not sent on", code == 550 and not server.taken, (code, server.taken))
     for name, odd in (("forged", address.replace("SRS0=", "SRS0=a")), ("of somebody else", address.replace("=x@", "=y@"))):
         try:
             from_third([odd], "forged", "")
@@ -212,6 +225,17 @@ def allowance(folder, dns):
     check("... in the log too", "more than 10 in a day" in (home.folder / "log").read_text())
     send(10, "bob")
     check("another device is free", within(10, lambda: sum(len(one[1]) for one in server.taken) == 20), said(home))
+    for _ in range(3):
+        with home.session("bob") as session:
+            session.docmd("MAIL", "FROM:<bob@busy.test>")
+            for number in range(9):
+                session.docmd("RCPT", f"TO:<u{number}@else.test>")
+            session.docmd("DATA")
+            session.send(b"Subject: x\r\n\r\n" + b"x" * 600_000)
+            session.close()
+    with home.session("bob") as session:
+        session.docmd("MAIL", "FROM:<bob@busy.test>")
+        session.docmd("RCPT", "TO:<joe@else.test>")
     home.send(["bob@busy.test"], text("at home", "ann@busy.test"))
     check("mail to people here does not count", within(10, lambda: came(home, "at home")))
     home.run("queue", "retry")
