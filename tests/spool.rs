@@ -4,7 +4,9 @@
 
 use pillarbox::base::Timestamp;
 use pillarbox::mail::{Address, Body};
-use pillarbox::spool::{Envelope, Handed, Hold, Opened, Queued, Recipient, Spool, SpoolError, State, Try};
+use pillarbox::spool::{
+    Envelope, Handed, Hold, Opened, Queued, Recipient, Spool, SpoolError, State, Try,
+};
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};

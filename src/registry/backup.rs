@@ -15,6 +15,15 @@ fn backup(data: &Path) -> PathBuf {
     data.join("state.db.backup")
 }
 
+/// With less room on the disk SQLite may not even open its files.
+const ROOM_MIN: u64 = 1 << 20;
+
+/// Bytes of room on the disk of a folder, if that can be known.
+fn free(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// Opens `state.db`, or makes it where there is nothing at all. One that is damaged, or gone while there is mail, is
 /// replaced by the backup; without one that is an error.
 pub fn open_sound(data: &Path) -> Result<Connection, RegistryError> {
@@ -30,6 +39,10 @@ pub fn open_sound(data: &Path) -> Result<Connection, RegistryError> {
     } else {
         return open(&path).map_err(|why| RegistryError::Damaged(path, why));
     };
+    // On a full disk nothing opens, and nothing is damaged.
+    if free(data).is_some_and(|free| free < ROOM_MIN) {
+        return Err(RegistryError::NoRoom(data.to_owned()));
+    }
     // A copy is tried before anything is moved.
     let copy = backup(data);
     let tried = if copy.exists() { open(&copy).map(drop) } else { Err("there is none".to_owned()) };

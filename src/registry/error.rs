@@ -20,6 +20,8 @@ pub enum RegistryError {
     Lost(PathBuf),
     /// Failed: `state.db` is damaged, and there is no backup that is not.
     Damaged(PathBuf, String),
+    /// Failed: the disk is full.
+    NoRoom(PathBuf),
     /// Failed: a file of the registry.
     Io(PathBuf, io::Error),
     /// Failed: `state.db` is of a later version than this program.
@@ -43,6 +45,12 @@ impl fmt::Display for RegistryError {
                 f,
                 "{} is damaged ({why}), and no backup beside it is whole. Without it nobody can log in and mail is refused; \
                  no mail is lost. Bring state.db back from a backup of your own",
+                path.display()
+            ),
+            Self::NoRoom(path) => write!(
+                f,
+                "the disk of {} is full, so the server cannot start. Nothing is damaged or lost; mail waits at other servers, \
+                 which try again for days. Make room there, and start it again",
                 path.display()
             ),
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),

@@ -1,7 +1,7 @@
 //! The queue in memory: what is due when, what waits for a session with its destination, and what is being tried. Told
 //! the time; knows no disk and no network.
 
-use super::destination::{Destination, From};
+use super::destination::{Destination, Hears};
 use super::fate::{LAST_WAIT, next_try};
 use crate::base::Timestamp;
 use crate::mail::{Address, TlsDemand};
@@ -40,7 +40,7 @@ pub struct Due {
     /// Which message.
     pub id: MessageId,
     /// Who hears if it fails.
-    pub from: From,
+    pub hears: Hears,
     /// How it must cross.
     pub tls: TlsDemand,
     /// The recipients that are due: their places, addresses, and how often each was tried.
@@ -109,8 +109,8 @@ impl Agenda {
             let recipients =
                 queued.open_recipients().filter(is_due).filter_map(recipient).collect();
             let is_from_nobody = queued.envelope.reverse_path.is_none();
-            let from = if is_from_nobody { From::Nobody } else { From::Sender };
-            all.push(Due { id, from, tls: queued.envelope.demands.tls, recipients });
+            let hears = if is_from_nobody { Hears::Nobody } else { Hears::Sender };
+            all.push(Due { id, hears, tls: queued.envelope.demands.tls, recipients });
         }
         all
     }
@@ -263,7 +263,7 @@ impl Agenda {
 
 #[cfg(test)]
 mod tests {
-    use super::{Agenda, Destination, From, Hold, TlsDemand};
+    use super::{Agenda, Destination, Hears, Hold, TlsDemand};
     use crate::base::Timestamp;
     use crate::mail::{Address, Domain};
     use crate::service::relay::destination::To;
@@ -287,7 +287,7 @@ mod tests {
 
     fn domain(text: &str) -> Destination {
         let to = To::Domain(Domain::parse(text).unwrap());
-        Destination { to, from: From::Sender, tls: TlsDemand::AsOffered }
+        Destination { to, hears: Hears::Sender, tls: TlsDemand::AsOffered }
     }
 
     /// Each to its domain; when to come again.

@@ -11,14 +11,14 @@ pub struct Destination {
     /// Who takes it.
     pub to: To,
     /// Who hears if it fails. What nobody waits for has few sessions: strangers can make us send notices.
-    pub from: From,
+    pub hears: Hears,
     /// How it must cross: sessions for what must cross safely, and for what need not, are others.
     pub tls: TlsDemand,
 }
 
 /// Does anybody hear of a failure?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum From {
+pub enum Hears {
     /// Its sender.
     Sender,
     /// Nobody: it is a notice, or a report.

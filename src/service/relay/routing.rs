@@ -48,7 +48,7 @@ impl Queue {
                 To::Domain(_) => due.tls,
                 To::Smarthost | To::Behind(_) | To::Here => TlsDemand::AsOffered,
             };
-            groups.entry(Destination { to, from: due.from, tls }).or_default().push(*place);
+            groups.entry(Destination { to, hears: due.hears, tls }).or_default().push(*place);
         }
         groups
     }

@@ -1,7 +1,7 @@
 //! Visits to destinations: when there is something for one, its hosts are looked up and tried in order, and a session takes
 //! what waits for it. So many at once, and so many to one destination.
 
-use super::destination::{Destination, From, To};
+use super::destination::{Destination, Hears, To};
 use super::fate::{Finding, Kind};
 use super::port_25::Reached;
 use super::session::Ended;
@@ -92,17 +92,17 @@ impl Relay {
         if wanted == 0 {
             return 0;
         }
-        let crowd = |from: Option<From>| {
+        let crowd = |hears: Option<Hears>| {
             let others = visits.iter().filter(|(other, _)| matches!(other.to, To::Domain(_)));
-            let others = others.filter(|(other, _)| from.is_none_or(|from| other.from == from));
+            let others = others.filter(|(other, _)| hears.is_none_or(|hears| other.hears == hears));
             others.map(|(_, visits)| visits.count).sum::<usize>()
         };
-        let more = match (&destination.to, destination.from) {
+        let more = match (&destination.to, destination.hears) {
             (To::Here | To::Behind(_) | To::Smarthost, _) => wanted,
-            (To::Domain(_), From::Sender) => wanted.min(VISITS_MAX.saturating_sub(crowd(None))),
-            (To::Domain(_), From::Nobody) => {
+            (To::Domain(_), Hears::Sender) => wanted.min(VISITS_MAX.saturating_sub(crowd(None))),
+            (To::Domain(_), Hears::Nobody) => {
                 let all = VISITS_MAX.saturating_sub(crowd(None));
-                wanted.min(all).min(VISITS_NOBODY_MAX.saturating_sub(crowd(Some(From::Nobody))))
+                wanted.min(all).min(VISITS_NOBODY_MAX.saturating_sub(crowd(Some(Hears::Nobody))))
             }
         };
         if more < wanted {
