@@ -67,6 +67,7 @@ impl From<RegistryError> for No {
             | RegistryError::Lost(_)
             | RegistryError::Damaged(..)
             | RegistryError::Io(..)
+            | RegistryError::NoRoom(_)
             | RegistryError::Version(_) => Self::Failed(error.to_string()),
         }
     }
