@@ -176,3 +176,24 @@ fn many_at_once_are_all_there() {
     });
     assert_eq!(folder.open().queued.len(), 200);
 }
+
+#[test]
+fn what_was_withheld_is_no_try_that_counts_towards_another_way() {
+    let folder = Folder::new("withheld");
+    {
+        let Opened { spool, .. } = folder.open();
+        let queued = queue(&spool, &["a@else.example", "b@else.example"], b"\r\n", b"");
+        for (recipients, handed) in
+            [(vec![0], Handed::Withheld), (vec![0, 1], Handed::Over), (vec![0], Handed::Withheld)]
+        {
+            let (at, result) = (Timestamp::from_seconds(1_700_000_300), "later".to_owned());
+            let tried = Try { at, recipients, host: None, result, handed };
+            spool.note(&queued.id, &tried).unwrap();
+        }
+    }
+    let Opened { spool, queued } = folder.open();
+    assert_eq!(queued[0].tries, [1, 1]);
+    let handed: Vec<Handed> =
+        spool.history(&queued[0]).unwrap().into_iter().map(|tried| tried.handed).collect();
+    assert_eq!(handed, [Handed::Withheld, Handed::Over, Handed::Withheld]);
+}

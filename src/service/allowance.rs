@@ -3,7 +3,7 @@
 
 use crate::base::Timestamp;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Recipients elsewhere that a device has without being held up.
@@ -37,6 +37,27 @@ pub enum Allowed {
     Until(Timestamp),
 }
 
+/// A part of a device's allowance that is given back, unless it is kept.
+#[derive(Debug)]
+pub struct Taken {
+    allowance: Arc<Allowance>,
+    device: i64,
+    count: usize,
+}
+
+impl Taken {
+    /// The message is safe.
+    pub fn keep(mut self) {
+        self.count = 0;
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.allowance.give_back(self.device, self.count);
+    }
+}
+
 impl Allowed {
     /// The time, if it is not now.
     pub const fn until(self) -> Option<Timestamp> {
@@ -59,15 +80,25 @@ impl Allowance {
     }
 
     /// What was taken is given back: the message did not come.
-    pub fn give_back(&self, device: i64, recipients: usize) {
+    fn give_back(&self, device: i64, recipients: usize) {
         let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sent) = devices.get_mut(&device) {
             sent.recipients = sent.recipients.saturating_sub(recipients as u64);
         }
     }
 
-    /// A device sends to so many.
-    pub fn take(&self, device: i64, recipients: usize, now: Timestamp) -> Allowed {
+    /// A device sends to so many; what is not kept in the end is given back.
+    pub fn take(
+        self: &Arc<Self>,
+        device: i64,
+        recipients: usize,
+        now: Timestamp,
+    ) -> (Allowed, Taken) {
+        let taken = Taken { allowance: self.clone(), device, count: recipients };
+        (self.count(device, recipients, now), taken)
+    }
+
+    fn count(&self, device: i64, recipients: usize, now: Timestamp) -> Allowed {
         let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = devices.entry(device).or_insert(Sent { recipients: 0, since: now });
         let days = (now.seconds() - sent.since.seconds()).max(0) / SECONDS_A_DAY;
@@ -92,20 +123,38 @@ fn whole_days(days: u64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::{Allowance, Allowed, Timestamp};
+    use super::{Allowance, Allowed, Arc, Timestamp};
 
     #[test]
     fn a_burst_is_spread_over_days() {
-        let allowance = Allowance::new(10);
+        let allowance = Arc::new(Allowance::new(10));
+        let take = |device, count, now| {
+            let (allowed, taken) = allowance.take(device, count, now);
+            taken.keep();
+            allowed
+        };
         let at = |days: i64| Timestamp::from_seconds(1_700_000_000 + days * 86_400);
-        assert_eq!(allowance.take(1, 10, at(0)), Allowed::Now);
-        assert_eq!(allowance.take(1, 1, at(0)), Allowed::FirstUntil(at(1)));
-        assert_eq!(allowance.take(1, 9, at(0)), Allowed::Until(at(1)));
-        assert_eq!(allowance.take(1, 1, at(0)), Allowed::Until(at(2)));
-        assert_eq!(allowance.take(2, 10, at(0)), Allowed::Now, "another device");
+        assert_eq!(take(1, 10, at(0)), Allowed::Now);
+        assert_eq!(take(1, 1, at(0)), Allowed::FirstUntil(at(1)));
+        assert_eq!(take(1, 9, at(0)), Allowed::Until(at(1)));
+        assert_eq!(take(1, 1, at(0)), Allowed::Until(at(2)));
+        assert_eq!(take(2, 10, at(0)), Allowed::Now, "another device");
         // On the next day the rest of yesterday's comes first.
-        assert_eq!(allowance.take(1, 1, at(1)), Allowed::Until(at(2)));
-        assert_eq!(allowance.take(1, 1, at(9)), Allowed::Now);
-        assert_eq!(allowance.take(1, 30, at(9)), Allowed::FirstUntil(at(12)), "one message is one");
+        assert_eq!(take(1, 1, at(1)), Allowed::Until(at(2)));
+        assert_eq!(take(1, 1, at(9)), Allowed::Now);
+        assert_eq!(take(1, 30, at(9)), Allowed::FirstUntil(at(12)), "one message is one");
+    }
+    #[test]
+    fn what_is_not_kept_is_given_back() {
+        let allowance = Arc::new(Allowance::new(10));
+        let now = Timestamp::from_seconds(1_700_000_000);
+        for _ in 0..5 {
+            drop(allowance.take(1, 60, now));
+        }
+        let (allowed, taken) = allowance.take(1, 10, now);
+        assert_eq!(allowed, Allowed::Now);
+        taken.keep();
+        let (allowed, _) = allowance.take(1, 1, now);
+        assert!(matches!(allowed, Allowed::FirstUntil(_)), "{allowed:?}");
     }
 }

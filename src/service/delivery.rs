@@ -1,7 +1,7 @@
 //! A message under way to mailboxes here and to the queue: what is held of it, what is written, and how it ends for each
 //! recipient. The sender controls the text, and how much of it there is.
 
-use super::allowance::{Allowance, Allowed};
+use super::allowance::{Allowance, Allowed, Taken};
 use super::arrival::{envelope_to, received};
 use super::fresh_id::fresh_id;
 use super::leaving::Outbox;
@@ -9,6 +9,7 @@ use super::outward::{Arriving, Outward, Sender};
 use super::owners::Ours;
 use super::relay::{Finding, Kind, Notice};
 use super::replies::{failed, not_stored, stopped};
+use super::too_much::tell_too_much;
 use crate::base::{AccountId, Timestamp};
 use crate::mail::header::Fields;
 use crate::mail::trace::{delivered_to, return_path};
@@ -41,27 +42,6 @@ pub struct Message {
     /// Not yet written; a submitted message waits here until its header is whole.
     held: Vec<u8>,
     began: Timestamp,
-}
-
-/// A part of a device's allowance that is given back, unless it is kept.
-#[derive(Debug)]
-struct Taken {
-    allowance: Arc<Allowance>,
-    device: i64,
-    count: usize,
-}
-
-impl Taken {
-    /// The message is safe.
-    fn keep(mut self) {
-        self.count = 0;
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        self.allowance.give_back(self.device, self.count);
-    }
 }
 
 /// One mailbox that a message is on its way to.
@@ -143,8 +123,8 @@ impl Message {
         let device = self.envelope.login.as_ref().and_then(|login| login.device);
         let count = self.outward.iter().map(Outward::len).sum();
         if let Some(device) = device.filter(|_| count > 0) {
-            self.allowed = allowance.take(device, count, self.began);
-            self.taken = Some(Taken { allowance: allowance.clone(), device, count });
+            let (allowed, taken) = allowance.take(device, count, self.began);
+            (self.allowed, self.taken) = (allowed, Some(taken));
         }
     }
 
@@ -257,7 +237,7 @@ impl Message {
             taken.keep();
         }
         if let (Some(outbox), Allowed::FirstUntil(_)) = (outbox, self.allowed) {
-            self.tell_too_much(outbox).await;
+            tell_too_much(outbox, &self.envelope).await;
         }
         if let Some(outbox) = outbox {
             self.tell_arrival(outbox).await;
@@ -367,32 +347,6 @@ impl Message {
         };
         if let Err(error) = outbox.queue.tell(notice).await {
             log::error!("service=receive the sender is not told of the arrival: {error}");
-        }
-    }
-
-    /// Tells the sender that a device sends more than anyone would. The sender is one of ours, and so is told at once.
-    async fn tell_too_much(&self, outbox: &Outbox) {
-        let (Some(login), Some(to)) = (&self.envelope.login, &self.envelope.reverse_path) else {
-            return;
-        };
-        let a_day = outbox.allowance.a_day();
-        log::warn!(
-            "login={} a device sends to more than {a_day} in a day; the rest is held",
-            login.name
-        );
-        let text = format!(
-            "One of your devices has sent mail to more than {a_day} people in a day. What is over that is held and leaves on the next days, \
-             {a_day} a day; nothing is lost.\n\
-             If that was you, whoever runs this server can let it go at once: pillarbox queue retry. (The limit is recipients_a_day in \
-             pillarbox.toml.)\n\
-             If it was not you, somebody else knows the password of that device. Have it revoked now: pillarbox device list {name}, \
-             pillarbox device revoke {name} ID; then pillarbox queue list shows what is held, and pillarbox queue drop ID removes it.",
-            name = login.name
-        );
-        let subject = "Too much mail from one of your devices";
-        let Some(account) = login.account else { return };
-        if let Err(error) = outbox.queue.write_to(account, to, subject, &text).await {
-            log::error!("login={} is not told: {error}", login.name);
         }
     }
 

@@ -22,6 +22,7 @@ mod relay;
 mod replies;
 mod signing;
 mod tls_reports;
+mod too_much;
 
 pub use access::Access;
 pub use allowance::{Allowance, RECIPIENTS_A_DAY};

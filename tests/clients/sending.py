@@ -28,6 +28,21 @@ mx1.else  A 127.0.0.2
 mx2.else  A 127.0.0.3
 plain     A 127.0.0.2
 many      MX 10 mx1.else
+silent0   A 127.0.0.4
+silent1   A 127.0.0.4
+silent2   A 127.0.0.4
+silent3   A 127.0.0.4
+silent4   A 127.0.0.4
+silent5   A 127.0.0.4
+silent6   A 127.0.0.4
+silent7   A 127.0.0.4
+silent8   A 127.0.0.4
+silent9   A 127.0.0.4
+silent10   A 127.0.0.4
+silent11   A 127.0.0.4
+silent12   A 127.0.0.4
+silent13   A 127.0.0.4
+silent14   A 127.0.0.4
 circle    MX 10 mx.circle
 mx.circle A 127.0.0.1
 null      MX 0 .
@@ -135,6 +150,22 @@ def talkative(home, folder):
     count = len(notices(home))
     home.send(["joe@plain.test"], TEXT.format("talkative"))
     check("... and a notice is short", within(10, lambda: len(notices(home)) > count) and len(notices(home)[-1].as_bytes()) < 20_000)
+    server.stop()
+
+
+def silent(home, folder):
+    """Strangers can have us send notices to hosts that say nothing: these leave room for mail that somebody waits for."""
+    server = Server("127.0.0.4", greeting=lambda talk: time.sleep(20) or "close")
+    with home.session() as session:
+        for number in range(15):
+            session.sendmail("", [f"joe@silent{number}.test"], TEXT.format("a notice"))
+    check("what nobody waits for has ten sessions at most", within(10, lambda: server.connections == 10), server.connections)
+    good = Server("127.0.0.2")
+    home.send(["joe@plain.test"], TEXT.format("in between"))
+    check("... and other mail leaves meanwhile", taken(good), said(home))
+    check("... ten, no more", server.connections == 10, server.connections)
+    good.stop()
+    empty(home)
     server.stop()
 
 
@@ -419,7 +450,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         dns = Dns(folder, RECORDS)
         home = Home(folder, "home.test", "127.0.0.1", dns, "[limits]\nrecipients_a_day = 100000\n")
-        for part in (by_mx, elsewhere, refused, circle, talkative, receipts, later, slow, turned_away, too_many, offers, tls, restart, wishes, at_home):
+        for part in (by_mx, elsewhere, refused, circle, talkative, silent, receipts, later, slow, turned_away, too_many, offers, tls, restart, wishes, at_home):
             print(f"== {part.__name__}", flush=True)
             part(home, folder)
             empty(home)

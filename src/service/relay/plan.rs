@@ -43,9 +43,7 @@ impl Relay {
                     None => hosts::of_domain(&self.resolver, &self.queue, domain, families).await?,
                 };
                 // An address literal has no policy.
-                let name = Name::parse(domain.as_str()).unwrap_or_else(|| {
-                    hosts.first().map_or_else(Name::root, |host| host.name.clone())
-                });
+                let name = Name::parse(domain.as_str()).unwrap_or_else(Name::root);
                 let sts = self.policy(&name).await;
                 for host in &hosts {
                     let dane = self.dane(host).await;

@@ -93,16 +93,10 @@ impl fmt::Display for FetchError {
 impl FetchError {
     const fn kind(&self) -> TlsFailure {
         match self {
-            Self::NoHost | Self::Https(_) if !self.is_about_trust() => {
-                TlsFailure::StsPolicyFetchError
-            }
-            Self::NoHost | Self::Https(_) => TlsFailure::StsWebpkiInvalid,
+            Self::Https(HttpsError::NotTrusted(_)) => TlsFailure::StsWebpkiInvalid,
+            Self::NoHost | Self::Https(_) => TlsFailure::StsPolicyFetchError,
             Self::NotText(_) | Self::Policy(_) => TlsFailure::StsPolicyInvalid,
         }
-    }
-
-    const fn is_about_trust(&self) -> bool {
-        matches!(self, Self::Https(HttpsError::NotTrusted(_)))
     }
 }
 

@@ -10,6 +10,7 @@ mod login;
 mod machine;
 mod opening;
 mod standing;
+mod state;
 mod transaction;
 
 pub use ask::{Answer, Ask, Failure, News, Terms};

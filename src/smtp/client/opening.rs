@@ -3,8 +3,9 @@
 use super::ask::Failure;
 use super::heard::Heard;
 use super::login::Login;
-use super::machine::{Client, Due, State};
+use super::machine::Client;
 use super::standing::{ClientProtocol, TlsUse};
+use super::state::{Due, State};
 
 impl Client {
     pub(super) fn hello(&mut self) {

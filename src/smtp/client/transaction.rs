@@ -5,8 +5,9 @@ use super::body::Text;
 use super::heard::Heard;
 use super::hello::SizeOffer;
 use super::job::{Job, Lack, Outcome};
-use super::machine::{Client, Due, State, Work};
+use super::machine::Client;
 use super::standing::ClientProtocol;
+use super::state::{Due, State, Work};
 use crate::mail::{Body, Letters, TlsDemand};
 use std::mem;
 
