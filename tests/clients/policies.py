@@ -5,14 +5,13 @@ hears of it. Knot signs the zone, Unbound checks it, Python serves the policies.
 Usage: policies.py PROGRAM. Prints a line a check and `test result:` as cargo does.
 """
 
-import base64
 import email
 import email.policy
 import gzip
 import json
 import shutil
-import socket
 import sqlite3
+import ssl
 import sys
 import tempfile
 
@@ -31,7 +30,7 @@ from signed import Authority, Signed, Web  # noqa: E402
 
 POLICY = "version: STSv1\r\nmode: {}\r\nmx: {}\r\nmax_age: 86400\r\n"
 # By domain: which server, what its zone says of its certificate, and its policy.
-RIGHT, OLD, PLAIN = "127.0.0.2", "127.0.0.4", "127.0.0.5"
+RIGHT, OLD, PLAIN, LESSER = "127.0.0.2", "127.0.0.4", "127.0.0.5", "127.0.0.6"
 DOMAINS = {
     "dane": (RIGHT, "own", None),
     "authority": (RIGHT, "authority", None),
@@ -61,7 +60,8 @@ FAULTY = ("gone", "moved", "html", "stranger")
 
 
 def records(pins):
-    lines = ["home MX 10 mail.home", "mail.home A 127.0.0.1", "silent.test. A 127.0.0.99"]
+    lines = ["home MX 10 mail.home", "mail.home A 127.0.0.1", "silent.test. A 127.0.0.99",
+             "second MX 10 mx1.second", "second MX 20 mx.dane", f"mx1.second A {LESSER}"]
     for name, (server, pin, policy) in DOMAINS.items():
         lines += [f"{name} MX 10 mx.{name}", f"mx.{name} A {server}", f"mta-sts.{name} A 127.0.0.3"]
         if pin == "lame":
@@ -115,7 +115,7 @@ def enforced(home, houses, plain, logs):
         home.run("queue", "drop", message["id"])
 
 
-def demanded(home, houses):
+def demanded(home, houses, lesser):
     """RFC 8689."""
     home.send(["joe@dane.test"], text("must be safe"), options=["REQUIRETLS"])
     check("REQUIRETLS: it arrives where DANE proves the server", within(10, lambda: came(houses[RIGHT], "must be safe")), said(home))
@@ -130,6 +130,9 @@ def demanded(home, houses):
     check("... and its text does not come back", notice.get_payload(2).get_content_type() == "text/rfc822-headers")
     home.send(["joe@clear.test"], text("no TLS at all"), options=["REQUIRETLS"])
     check("... without TLS too", within(10, lambda: len(notices(home)) == before + 2), said(home))
+    home.send(["joe@second.test"], text("by the second"), options=["REQUIRETLS"])
+    check("... a host that does not promise it is passed by for one that does", within(10, lambda: came(houses[RIGHT], "by the second")) and "STARTTLS" in lesser.lines
+          and not any(line.startswith("MAIL") for line in lesser.lines), (lesser.lines, said(home)))
     home.send(["joe@wrong.test"], text("need not be safe", "TLS-Required: No\r\n"))
     check("TLS-Required: No: it arrives in spite of a wrong record", within(10, lambda: came(houses[RIGHT], "need not be safe")), said(home))
     home.send(["joe@mismatch.test"], text("in spite of the policy", "TLS-Required:\r\n no\r\n"))
@@ -225,13 +228,19 @@ def main():
             for name in (name for name, (server, *_) in DOMAINS.items() if server == address or name == "sts"):
                 houses[address].run("domain", "add", f"{name}.test", "--catch-all", f"ann@{domain}.test")
         houses[RIGHT].run("alias", "add", "tls@sts.test", "bob@right.test")
+        houses[RIGHT].run("domain", "add", "second.test", "--catch-all", "ann@right.test")
         plain = Server(PLAIN, offers=["PIPELINING", "8BITMIME"])
+        # The first host of a domain whose second is the right house.
+        lesser_chain, lesser_key, *_ = authority.issue("lesser", ["mx1.second.test"])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(lesser_chain, lesser_key)
+        lesser = Server(LESSER, offers=["PIPELINING", "8BITMIME", "STARTTLS"], tls=context)
         home = Home(folder, "home.test", "127.0.0.1", dns, trusted=authority.path)
 
         def logs():
             return (home.folder / "log").read_text()[-1500:]
 
-        for part in (lambda: enforced(home, houses, plain, logs), lambda: demanded(home, houses),
+        for part in (lambda: enforced(home, houses, plain, logs), lambda: demanded(home, houses, lesser),
                      lambda: kept(home, dns, web, zone, houses), lambda: reported(home, houses, web)):
             part()
         for house in (home, *houses.values()):
